@@ -1,0 +1,227 @@
+"""All settings, as one table: each field is a row with its kind, default and meaning.
+
+The environment name is `PORTOLAN_` and the field's name in capitals; the TOML key is the field's name.
+`python -m common.settings` prints docs/reference/settings.md from this table.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from common.settings_sources import CONFIG, read
+from common.settings_types import (
+    GIB,
+    KIB,
+    MIB,
+    Row,
+    addresses,
+    bind,
+    boolean,
+    choice,
+    database,
+    duration,
+    folder,
+    home,
+    oid,
+    row_of,
+    setting,
+    show_duration,
+    show_size,
+    size,
+    split_addresses,
+    split_bind,
+    storage,
+    text,
+    web,
+    whole,
+)
+
+_DAY: Final = 86400.0
+_COUNT: Final = 1_000_000_000
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `problems` holds every reason, each one sentence."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set, checked; sizes are in bytes and times in seconds."""
+
+    data: Path = setting(folder(), Path("data"), "Data directory.")  # noqa: RUF009 (made by dataclasses.field)
+    database: str = setting(
+        database(),
+        "",
+        "SQLAlchemy URL of the Registry's database; SQLite under the data directory when empty.",
+        secret=True,
+    )
+    database_pool: int = setting(
+        whole(0, 1000), 0, "Database connections per Registry worker; 0 means as many as it has threads."
+    )
+    database_wait: float = setting(duration(0.1, 60), 5.0, "How long a request waits for a database connection.")
+    storage: str = setting(
+        storage(), "", "Where documents are kept: a folder or `s3://BUCKET`; under the data directory when empty."
+    )
+    s3_endpoint: str = setting(web(), "", "Address of the S3 server.")
+    s3_region: str = setting(text(), "", "Region of the bucket, where the server wants one.")
+    s3_access_key: str = setting(text(), "", "Access key of the S3 server.")
+    s3_secret_key: str = setting(text(), "", "Secret key of the S3 server.", secret=True)
+    sweep_after: float = setting(
+        duration(1, 30 * _DAY), 900.0, "Age at which a document that is still pending is settled with the Registry."
+    )
+    sweep_every: float = setting(duration(0.1, _DAY), 60.0, "Time between two sweeps for pending documents.")
+
+    repository_uid: str = setting(oid(), "2.999.826.1.1", "The Repository's repositoryUniqueId.")
+    home_community: str = setting(home(), "", "The homeCommunityId of this community; none when empty.")
+    codes: str = setting(
+        text("a file"), "", "The affinity domain's codes: our TOML form or a `codes.xml`; the NHS set when empty."
+    )
+    patient_authority: str = setting(
+        oid(), "2.16.840.1.113883.2.1.4.1", "OID of the patient identifier domain; the default is the NHS Number."
+    )
+    patient_policy: str = setting(
+        choice("valid", "fed"),
+        "valid",
+        "Which patients are known: `valid` is every number with a right check digit, `fed` only those from a feed.",
+    )
+    patient_test_numbers: bool = setting(
+        boolean(), True, "Whether NHS Numbers of the 999 test range are accepted; set `false` in production."
+    )
+    patient_unknown_in_query: str = setting(
+        choice("empty", "error"), "empty", "How a query for an unknown patient is answered."
+    )
+
+    registry_bind: str = setting(bind(), "127.0.0.1:8010", "Where the Registry listens.")
+    registry_url: str = setting(
+        web(), "http://127.0.0.1:8010/registry", "The Registry's address as others use it, and as its WSDL says it."
+    )
+    registry_workers: int = setting(whole(0, 256), 0, "Registry processes; 0 means as many as the cores suit.")
+    registry_threads: int = setting(whole(1, 1000), 8, "Blocking threads per Registry process.")
+    repository_bind: str = setting(bind(), "127.0.0.1:8020", "Where the Repository listens.")
+    repository_url: str = setting(
+        web(), "http://127.0.0.1:8020/repository", "The Repository's address as others use it, and as its WSDL says it."
+    )
+    repository_workers: int = setting(whole(0, 256), 0, "Repository processes; 0 means as many as the cores suit.")
+    repository_threads: int = setting(whole(1, 1000), 32, "Blocking threads per Repository process.")
+    repositories: str = setting(addresses(), "", "Other repositories that the client reads from.")
+
+    max_metadata_bytes: int = setting(size(KIB, GIB), 8 * MIB, "Largest SOAP root part or whole XML message.")
+    max_xml_depth: int = setting(whole(16, 256), 256, "Deepest nesting of XML elements.")
+    max_xml_elements: int = setting(whole(100, _COUNT), 200_000, "Most XML elements in one message.")
+    max_xml_attributes: int = setting(whole(100, _COUNT), 400_000, "Most XML attributes in one message.")
+    max_objects: int = setting(whole(1, _COUNT), 5_000, "Most metadata objects in one submission.")
+    max_documents: int = setting(whole(1, 100_000), 1_000, "Most documents in one submission or retrieval.")
+    max_document_bytes: int = setting(size(1, 1024 * GIB), 2 * GIB, "Largest single document.")
+    max_submission_bytes: int = setting(size(1, 4096 * GIB), 4 * GIB, "Largest submission with all its documents.")
+    max_part_header_bytes: int = setting(size(256, MIB), 16 * KIB, "Most bytes of headers of one MIME part.")
+    max_part_headers: int = setting(whole(1, 1000), 32, "Most headers of one MIME part.")
+    max_results: int = setting(whole(1, _COUNT), 5_000, "Most objects in a LeafClass answer.")
+    max_results_objectref: int = setting(whole(1, _COUNT), 100_000, "Most objects in an ObjectRef answer.")
+    max_query_values: int = setting(whole(1, 100_000), 1_000, "Most values of one query parameter.")
+    max_gzip_ratio: int = setting(whole(1, 10_000), 100, "Most bytes that one byte of a compressed request unpacks to.")
+
+    request_timeout: float = setting(duration(1, _DAY), 300.0, "Longest time for a whole request.")
+    idle_timeout: float = setting(duration(0.1, 3600), 10.0, "Longest silence within a request.")
+    connect_timeout: float = setting(duration(0.05, 60), 2.0, "Longest time to reach a neighbour.")
+    answer_timeout: float = setting(duration(0.1, 3600), 30.0, "Longest time for a neighbour's answer.")
+
+    log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
+    log_format: str = setting(
+        choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."
+    )
+    metrics: bool = setting(boolean(), True, "Whether `/metrics` is served.")
+
+    @property
+    def database_url(self) -> str:
+        """The database's SQLAlchemy URL, which may hold a password."""
+        return self.database or f"sqlite:///{self.data / 'registry.db'}"
+
+    @property
+    def storage_url(self) -> str:
+        """The folder or `s3://BUCKET` that holds the documents."""
+        return self.storage or str(self.data / "documents")
+
+    @property
+    def bucket(self) -> str | None:
+        """The S3 bucket, or None when documents are kept in a folder."""
+        return self.storage.removeprefix("s3://") if self.storage.startswith("s3://") else None
+
+    @property
+    def codes_file(self) -> Path | None:
+        """The file of codes, or None for the one that is shipped."""
+        return Path(self.codes) if self.codes else None
+
+    @property
+    def repository_addresses(self) -> dict[str, str]:
+        """Address by repositoryUniqueId, our own repository's included."""
+        return {self.repository_uid: self.repository_url, **split_addresses(self.repositories)}
+
+    @property
+    def database_connections(self) -> int:
+        """Database connections per Registry worker."""
+        return self.database_pool or self.registry_threads
+
+    def workers(self, service: str) -> int:
+        """Processes of `registry` or `repository`; with 0 set, one per core and at most eight."""
+        chosen = {"registry": self.registry_workers, "repository": self.repository_workers}[service]
+        return chosen or min(os.cpu_count() or 1, 8)
+
+
+TABLE: Final[dict[str, Row]] = {entry.name: row_of(entry) for entry in fields(Settings)}
+
+
+def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """The settings from file (or PORTOLAN_CONFIG) and environment; SettingsError names everything that is wrong."""
+    if file is None and environ.get(CONFIG):
+        file = Path(environ[CONFIG])
+    values, problems = read(TABLE, environ, file)
+    settings = Settings(**values)
+    # Combinations are only judged once each value is right by itself: half of them would mislead.
+    problems = problems or list(_conflicts(settings))
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _conflicts(settings: Settings) -> Iterator[str]:
+    yield from _storage_conflicts(settings)
+    if split_bind(settings.registry_bind) == split_bind(settings.repository_bind):
+        yield f"registry_bind and repository_bind are both {settings.registry_bind}; give each its own port."
+    if settings.max_document_bytes > settings.max_submission_bytes:
+        yield (
+            f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
+            f"({show_size(settings.max_submission_bytes)}); a document must fit into a submission."
+        )
+    if settings.idle_timeout > settings.request_timeout:
+        yield (
+            f"idle_timeout ({show_duration(settings.idle_timeout)}) is longer than request_timeout "
+            f"({show_duration(settings.request_timeout)}); it must not be."
+        )
+    if settings.sweep_after <= settings.connect_timeout + settings.answer_timeout:
+        # A younger mark may belong to a registration that is still under way.
+        yield (
+            f"sweep_after ({show_duration(settings.sweep_after)}) must be longer than connect_timeout and "
+            f"answer_timeout together ({show_duration(settings.connect_timeout + settings.answer_timeout)})."
+        )
+    if settings.repository_addresses[settings.repository_uid] != settings.repository_url:
+        yield f"repositories gives {settings.repository_uid} another address than repository_url; keep one of them."
+
+
+def _storage_conflicts(settings: Settings) -> Iterator[str]:
+    if settings.bucket is None:
+        return
+    for name in ("s3_endpoint", "s3_access_key", "s3_secret_key"):
+        if not getattr(settings, name):
+            yield f"storage is {settings.storage}, so {name} must be set too."
+
+
+if __name__ == "__main__":
+    from common.settings_reference import reference
+
+    print(reference(TABLE), end="")
