@@ -1,0 +1,106 @@
+"""The folder's places, and the syncing of files and directories.
+
+    incoming/ATTEMPT                 being written, locked by its writer
+    pending/HASH.ATTEMPT             durable, not known to be registered
+    documents/HA/SH/HASH             settled
+
+HASH is the SHA-256 of the uniqueId, ATTEMPT is random. After a sync has failed nobody knows what the disk holds, so
+this process then refuses every further write to the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+from repository.storage.errors import Failed, OutOfSpace, told_plainly
+
+_distrusted: set[str] = set()
+
+
+class Disk:
+    """The folder of one store, and whether it can still be trusted to keep what it is given."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = str(root.resolve())
+        self.incoming = f"{self.root}/incoming"
+        self.pending = f"{self.root}/pending"
+        self.documents = f"{self.root}/documents"
+        with told_plainly("making the storage folder"):
+            for place in (self.incoming, self.pending, self.documents):
+                os.makedirs(place, exist_ok=True)
+        self.sync_directory(self.root)
+        self.sync_directory(os.path.dirname(self.root))
+        self.pending_entries = SharedSync(self, self.pending)
+
+    def path(self, locator: str) -> str:
+        """The absolute path of what a locator names."""
+        return f"{self.root}/{locator}"
+
+    def require_trust(self) -> None:
+        """Raise Failed if a sync has failed here before."""
+        if self.root in _distrusted:
+            raise Failed("a sync to disk has failed, so nothing more is written until the service is restarted")
+
+    def sync_file(self, handle: int) -> None:
+        """Sync an open file; a full disk is OutOfSpace and passes, any other failure is final."""
+        self.require_trust()
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise OutOfSpace("no room while syncing a document") from error
+            raise self._distrust() from error
+
+    def sync_directory(self, path: str) -> None:
+        """Sync the entries of a directory; any failure is final."""
+        self.require_trust()
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise self._distrust() from error
+
+    def _distrust(self) -> Failed:
+        _distrusted.add(self.root)
+        return Failed("a sync to disk failed; nothing more is written until the service is restarted")
+
+
+class SharedSync:
+    """Syncs of one directory in which threads that ask at the same time share one call."""
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        self._disk = disk
+        self._path = path
+        self._changed = threading.Condition()
+        self._asked = 0
+        self._done = 0
+        self._running = False
+
+    def sync(self) -> None:
+        """Return when a sync that began after this call has ended; raises Failed."""
+        with self._changed:
+            self._asked += 1
+            mine = self._asked
+            self._changed.wait_for(lambda: self._done >= mine or not self._running)
+            if self._done >= mine:
+                return
+            self._running, covered = True, self._asked
+        try:
+            self._disk.sync_directory(self._path)
+            with self._changed:
+                self._done = covered
+        finally:
+            with self._changed:
+                self._running = False
+                self._changed.notify_all()
+
+
+def settled_locator(name: str) -> str:
+    """Where the settled document of this hashed name is."""
+    return f"documents/{name[:2]}/{name[2:4]}/{name}"

@@ -1,0 +1,122 @@
+"""Reading a document from the folder, checked on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from repository.storage.errors import Damaged, told_plainly
+from repository.storage.folder_disk import Disk
+from repository.storage.footer import LIKELY, missing_bytes, read_ending
+from repository.storage.interface import CHUNK, Blob
+
+
+class OpenFile:
+    """A stored file, open for reading, and what its footer says; raises Missing, Damaged or Failed."""
+
+    def __init__(self, disk: Disk, locator: str) -> None:
+        with told_plainly("opening a document"):
+            self.handle = os.open(disk.path(locator), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                self.status = os.fstat(self.handle)
+                self.blob = self._described(locator)
+            except BaseException:
+                os.close(self.handle)
+                raise
+
+    def _described(self, locator: str) -> Blob:
+        size = self.status.st_size
+        tail = self._tail(LIKELY)
+        missing = missing_bytes(tail)
+        if missing:
+            tail = self._tail(len(tail) + missing)
+        return read_ending(tail, size, pending=locator.startswith("pending/"), locator=locator)
+
+    def _tail(self, length: int) -> bytes:
+        return os.pread(self.handle, length, max(0, self.status.st_size - length))
+
+    def identity(self) -> tuple[int, int, int, int]:
+        """What changes when the file does: inode, size in bytes, and both times in nanoseconds."""
+        status = self.status
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class FolderReader:
+    """A document of the folder store on its way out."""
+
+    def __init__(self, file: OpenFile, blob: Blob, chunk_size: int = CHUNK) -> None:
+        self._file = file
+        self._blob = blob
+        self._chunk_size = chunk_size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The content in chunks; the last is handed out only when the CRC-32 of them all is right."""
+        position, crc32, size = 0, 0, self._blob.size
+        while position < size:
+            chunk = self._chunk(position, min(self._chunk_size, size - position))
+            crc32 = zlib.crc32(chunk, crc32)
+            position += len(chunk)
+            if position == size:
+                self._require(crc32 == self._blob.crc32)
+            yield chunk
+
+    def content(self) -> bytes:
+        """The whole document, its SHA-1 checked."""
+        content = b"".join(self._pieces())
+        self._require(hashlib.sha1(content, usedforsecurity=False).hexdigest() == self._blob.sha1)
+        return content
+
+    def require_hash(self) -> None:
+        """Pass over all bytes and raise Damaged unless their SHA-1 is right."""
+        digest = hashlib.sha1(usedforsecurity=False)
+        for piece in self._pieces():
+            digest.update(piece)
+        self._require(digest.hexdigest() == self._blob.sha1)
+
+    def _pieces(self) -> Iterator[bytes]:
+        position, size = 0, self._blob.size
+        while position < size:
+            piece = self._chunk(position, min(4 << 20, size - position))
+            position += len(piece)
+            yield piece
+
+    def _chunk(self, position: int, length: int) -> bytes:
+        with told_plainly("reading a document"):
+            chunk = os.pread(self._file.handle, length, position)
+        self._require(len(chunk) > 0)
+        return chunk
+
+    @staticmethod
+    def _require(sound: bool) -> None:
+        if not sound:
+            raise Damaged("the stored bytes are not those that were acknowledged")
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

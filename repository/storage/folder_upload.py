@@ -1,0 +1,121 @@
+"""One document on its way into the folder: written under a working name, synced, then renamed to its pending one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import time
+from types import TracebackType
+from typing import Self
+
+from common.faults import checkpoint
+from repository.storage.digest import Digest, name_of
+from repository.storage.errors import told_plainly
+from repository.storage.folder_disk import Disk
+from repository.storage.footer import ending
+from repository.storage.interface import Blob
+
+_BUFFER = 256 * 1024
+
+
+class FolderUpload:
+    """An upload into the folder store; keeps at most 256 KiB in memory."""
+
+    def __init__(self, disk: Disk) -> None:
+        disk.require_trust()
+        self._disk = disk
+        self._attempt = secrets.token_hex(16)
+        self._digest = Digest()
+        self._buffer = bytearray()
+        self._handle = -1
+        self._path = ""
+
+    @property
+    def size(self) -> int:
+        """The bytes written so far."""
+        return self._digest.size
+
+    def sha1(self) -> str:
+        """The SHA-1 of what was written so far, in hex."""
+        return self._digest.sha1()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next slice; small ones are gathered, large ones go straight to the file."""
+        self._digest.update(data)
+        if len(self._buffer) + len(data) <= _BUFFER:
+            self._buffer += data
+            return
+        self._empty_buffer()
+        if len(data) > _BUFFER // 4:
+            self._put(memoryview(data))
+        else:
+            self._buffer += data
+
+    def commit(self, unique_id: str, mime_type: str) -> Blob:
+        """Sync the file, give it its pending name and sync that; one file sync and one directory sync in all."""
+        locator = f"pending/{name_of(unique_id)}.{self._attempt}"
+        blob = self._described(unique_id, mime_type, locator)
+        self._buffer += ending(blob)
+        self._empty_buffer()
+        checkpoint("blob.written")
+        self._disk.sync_file(self._handle)
+        checkpoint("blob.synced")
+        with told_plainly("marking a document"):
+            os.rename(self._path, self._disk.path(locator))
+        self._path = self._disk.path(locator)
+        self._disk.pending_entries.sync()
+        checkpoint("blob.marked")
+        self._path = ""
+        self._close()
+        return blob
+
+    def _described(self, unique_id: str, mime_type: str, locator: str) -> Blob:
+        return Blob(
+            unique_id=unique_id,
+            mime_type=mime_type,
+            sha1=self.sha1(),
+            size=self.size,
+            crc32=self._digest.crc32,
+            pending=True,
+            stored_at=time.time(),
+            locator=locator,
+        )
+
+    def _empty_buffer(self) -> None:
+        if self._buffer:
+            self._put(memoryview(bytes(self._buffer)))
+            self._buffer.clear()
+
+    def _put(self, data: memoryview) -> None:
+        with told_plainly("writing a document"):
+            if self._handle < 0:
+                self._open()
+            while data:
+                data = data[os.write(self._handle, data) :]
+
+    def _open(self) -> None:
+        path = f"{self._disk.incoming}/{self._attempt}"
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._path = path
+        # The lock says that a live process is at work here; the kernel drops it when that process dies.
+        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._path:
+            with contextlib.suppress(OSError):  # the sweeper removes what could not be removed now
+                os.unlink(self._path)
+            self._path = ""
+        self._buffer.clear()
+        self._close()
