@@ -1,0 +1,1 @@
+"""Real servers for the tests: started on free loopback ports in temporary folders, and stopped by their process id."""
