@@ -81,6 +81,8 @@ class FolderStore:
 
     def settle(self, blob: Blob) -> Blob:
         """Link the document under its settled name, which only one content can have."""
+        if not blob.pending:
+            return self._settled_like(blob)
         self._disk.require_trust()
         place = settled_locator(name_of(blob.unique_id))
         try:
@@ -100,7 +102,7 @@ class FolderStore:
         settled = self._settled_like(blob)
         if self._shelves.is_settled(blob.locator):
             self._later.add(blob.locator)
-        elif blob.locator != settled.locator:
+        else:
             with told_plainly("dropping a second copy"):
                 self._shelves.unlink(blob.locator)
         return settled

@@ -1,0 +1,61 @@
+"""How documents lie in a bucket.
+
+    data/AT/ATTEMPT              the bytes
+    pending/HASH/ATTEMPT         the mark: the description, written before the bytes can be seen
+    documents/HA/SH/HASH         the settled description, which names its data; put only where there is none
+    incoming/ATTEMPT             an upload in parts that is under way
+
+HASH is the SHA-256 of the uniqueId, ATTEMPT is random. What is settled is decided by the one conditional put; marks
+that are left beside a settled description of the same attempt have no meaning and are removed later. No key is a
+prefix of another followed by a slash, which a store on a file system could not keep.
+
+Requests: a small upload is 2 (mark, data), settling 2 (look at the data, conditional put) and its share of a bulk
+removal of marks; a first read is 2 (description, data), later ones 1. An upload in parts adds 4 and one for each 5 MiB.
+"""
+
+from __future__ import annotations
+
+import json
+
+from repository.storage.digest import name_of
+from repository.storage.errors import Damaged
+from repository.storage.footer import described, read_description
+from repository.storage.interface import Blob
+
+DATA, PENDING, DOCUMENTS, INCOMING = "data/", "pending/", "documents/", "incoming/"
+
+
+def data_key(attempt: str) -> str:
+    """Where the bytes of an attempt are; this is also a blob's locator."""
+    return f"{DATA}{attempt[:2]}/{attempt}"
+
+
+def mark_key(unique_id: str, locator: str) -> str:
+    """Where the pending mark of an attempt is."""
+    return f"{PENDING}{name_of(unique_id)}/{locator.rpartition('/')[2]}"
+
+
+def marks_prefix(unique_id: str) -> str:
+    """Where all pending marks of a uniqueId are."""
+    return f"{PENDING}{name_of(unique_id)}/"
+
+
+def document_key(unique_id: str) -> str:
+    """Where the settled description of a uniqueId is."""
+    name = name_of(unique_id)
+    return f"{DOCUMENTS}{name[:2]}/{name[2:4]}/{name}"
+
+
+def written(blob: Blob) -> bytes:
+    """The object that describes a blob: its data's key and its description."""
+    return json.dumps({"data": blob.locator, "blob": json.loads(described(blob))}).encode("ascii")
+
+
+def read(data: bytes, *, pending: bool) -> Blob:
+    """The blob that such an object describes; raises Damaged."""
+    try:
+        fields = json.loads(data)
+        locator, description = fields["data"], json.dumps(fields["blob"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged("the description of a document cannot be read") from error
+    return read_description(description.encode("ascii"), pending=pending, locator=str(locator))
