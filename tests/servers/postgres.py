@@ -34,8 +34,8 @@ class PostgresServer(Protocol):
 
 
 def start_postgres() -> PostgresServer:
-    """Start a server for these tests; PORTOLAN_TEST_POSTGRES=wheel prefers the wheel's. Raises Unavailable."""
-    wanted = os.environ.get("PORTOLAN_TEST_POSTGRES", "")
+    """Start a server for these tests; TEST_POSTGRES=wheel prefers the wheel's. Raises Unavailable."""
+    wanted = os.environ.get("TEST_POSTGRES", "")
     folder = _installed()
     if folder and wanted != "wheel":
         return InstalledPostgres(folder)
