@@ -1,0 +1,1 @@
+"""Schema migrations of the services that keep a SQL database, by alembic."""

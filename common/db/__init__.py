@@ -1,0 +1,18 @@
+"""The door to a SQL database: units of work over PostgreSQL or SQLite, statements compiled once."""
+
+from common.db.database import Conflict, Database, DatabaseBusy, DatabaseError, DatabaseFull, Work, open_database
+from common.db.statement import Row, Statement, matches_any, value_contains
+
+__all__ = [
+    "Conflict",
+    "Database",
+    "DatabaseBusy",
+    "DatabaseError",
+    "DatabaseFull",
+    "Row",
+    "Statement",
+    "Work",
+    "matches_any",
+    "open_database",
+    "value_contains",
+]

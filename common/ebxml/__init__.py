@@ -1,0 +1,1 @@
+"""Registry objects and registry messages as XML: the only room that knows ebRIM. No I/O."""

@@ -1,0 +1,1 @@
+"""What the standard says, as tables: written once, read by reader, writer, rules, search and manual."""

@@ -1,0 +1,1 @@
+"""The way in over HTTP: bodies read within bounds, envelopes opened, answers and faults sent."""

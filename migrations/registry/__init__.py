@@ -1,0 +1,1 @@
+"""The Registry's schema, step by step from the first one on."""

@@ -1,0 +1,1 @@
+"""What the registry demands of a submission and what it makes of it; values in, values out."""

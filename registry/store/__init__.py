@@ -1,0 +1,1 @@
+"""Where the registry keeps metadata: tables, and the statements on them."""

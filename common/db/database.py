@@ -1,0 +1,231 @@
+"""Connections and units of work.
+
+PostgreSQL: reads run outside transactions (one statement, one round trip) unless several statements
+have to see one state; writes run at READ COMMITTED and rely on unique keys and row locks. SQLite: WAL,
+synchronous=FULL, writers take turns in a queue of their own, since its busy handler makes them starve.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors as pg
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from common.db.queue import WriterQueue
+from common.db.statement import Row, Statement, sqlite_matches_any
+from common.faults import checkpoint
+
+_RETRY: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow)
+_FULL: Final = (pg.DiskFull, pg.OutOfMemory, pg.TooManyConnections)
+
+
+class DatabaseError(Exception):
+    """The database failed; nothing of the unit of work happened, as far as can be known."""
+
+
+class DatabaseBusy(DatabaseError):  # noqa: N818
+    """No connection, a lost connection, a deadlock: the same again may succeed."""
+
+
+class DatabaseFull(DatabaseError):  # noqa: N818
+    """No room, until someone makes some."""
+
+
+class Conflict(DatabaseError):  # noqa: N818
+    """A unique key was taken by someone else meanwhile."""
+
+
+def _translated(error: Exception) -> DatabaseError:
+    """What a driver's error means for the caller; the text names no values."""
+    name = type(error).__name__
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return Conflict(name)
+    if isinstance(error, sqlite3.IntegrityError):
+        return Conflict(name)
+    if isinstance(error, _FULL):
+        return DatabaseFull(name)
+    if isinstance(error, (*_RETRY, PoolTimeout)):
+        return DatabaseBusy(name)
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return DatabaseBusy(name)
+    if isinstance(error, sqlite3.OperationalError):
+        told = str(error)
+        if "full" in told:
+            return DatabaseFull(name)
+        if "locked" in told or "busy" in told:
+            return DatabaseBusy(name)
+    return DatabaseError(f"{name}: {getattr(error, 'sqlstate', None) or 'no SQLSTATE'}")
+
+
+class Work:
+    """One unit of work: statements on one connection. Leaving without ``commit`` undoes all."""
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        self._database = database
+        self._connection = connection
+        self.committed = False
+
+    def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """All rows of a statement that returns some."""
+        cursor = self._cursor()
+        cursor.execute(*statement.bound(self._database.dialect, values or {}))
+        found: list[Row] = cursor.fetchall()
+        cursor.close()
+        return found
+
+    def run(self, statement: Statement, values: Mapping[str, Any] | None = None) -> int:
+        """Carry out a statement; the number of rows it changed."""
+        cursor = self._cursor()
+        cursor.execute(*statement.bound(self._database.dialect, values or {}))
+        count: int = cursor.rowcount
+        cursor.close()
+        return count
+
+    def run_each(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
+        """Carry out a statement for each set of values."""
+        if len(values) == 1:
+            self.run(statement, values[0])
+        elif values:
+            bound = [statement.bound(self._database.dialect, each) for each in values]
+            cursor = self._cursor()
+            cursor.executemany(bound[0][0], [parameters for _, parameters in bound])
+            cursor.close()
+
+    def _cursor(self) -> Any:
+        return self._database.cursor(self._connection)
+
+    def commit(self) -> None:
+        """Make it durable: when this returns, it is on disk."""
+        checkpoint("db.flushed")
+        self._connection.commit()
+        self.committed = True
+        checkpoint("db.committed")
+
+
+class Database:
+    """A database by its SQLAlchemy URL; shared by all threads of a process."""
+
+    def __init__(self, url: str, *, pool: int, wait: float) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._engine(pool, wait)
+        self.dialect = self.engine.dialect
+        self._queue = WriterQueue(Path(self.url.database or "")) if self.is_sqlite else None
+
+    def _engine(self, pool: int, wait: float) -> Engine:
+        options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": wait}
+        if self.is_sqlite:
+            engine = create_engine(self.url, connect_args={"check_same_thread": False, "timeout": wait}, **options)
+            event.listen(engine, "connect", _prepare_sqlite)
+        else:
+            arguments = {"connect_timeout": max(2, int(wait)), "prepare_threshold": 2}
+            engine = create_engine(self.url, connect_args=arguments, pool_use_lifo=True, **options)
+            event.listen(engine, "connect", _prepare_postgresql)
+        return engine
+
+    def cursor(self, connection: Any) -> Any:
+        """A cursor that gets its results in the cheapest form: bytes as bytes."""
+        driver = connection.dbapi_connection
+        return driver.cursor() if self.is_sqlite else driver.cursor(binary=True)
+
+    @contextmanager
+    def read(self, *, snapshot: bool = False) -> Iterator[Work]:
+        """Statements that change nothing; with ``snapshot`` they all see the same state."""
+        with self._checked_out() as connection:
+            driver = connection.dbapi_connection
+            if self.is_sqlite:
+                if snapshot:
+                    driver.execute("BEGIN")
+                try:
+                    yield Work(self, connection)
+                finally:
+                    if snapshot:
+                        driver.execute("ROLLBACK")
+                return
+            driver.autocommit = not snapshot
+            if snapshot:
+                driver.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            try:
+                yield Work(self, connection)
+            finally:
+                if snapshot:
+                    connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """A transaction that takes effect only by ``commit``."""
+        if self._queue is None:
+            with self._checked_out() as connection:
+                connection.dbapi_connection.autocommit = False
+                yield from self._transaction(connection)
+            return
+        with self._queue.turn(), self._checked_out() as connection:
+            connection.dbapi_connection.execute("BEGIN IMMEDIATE")
+            yield from self._transaction(connection)
+
+    def _transaction(self, connection: Any) -> Iterator[Work]:
+        work = Work(self, connection)
+        try:
+            yield work
+        finally:
+            if not work.committed:
+                connection.rollback()
+
+    @contextmanager
+    def _checked_out(self) -> Iterator[Any]:
+        """A connection of the pool; the drivers' errors leave translated, broken connections are dropped."""
+        connection: Any = None
+        try:
+            connection = self.engine.raw_connection()
+            yield connection
+        except (sqlite3.Error, psycopg.Error, PoolTimeout) as error:
+            if connection is not None and _is_broken(connection, error):
+                connection.invalidate()
+            raise _translated(error) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _is_broken(connection: Any, error: Exception) -> bool:
+    driver = connection.dbapi_connection
+    return isinstance(error, psycopg.Error) and (driver is None or driver.closed or driver.broken)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-16384")
+    connection.create_function("matches_any", 2, sqlite_matches_any, deterministic=True)
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+    connection.execute("SET synchronous_commit = on")
+    connection.execute("SET timezone = 'UTC'")
+    connection.autocommit = False
+
+
+def open_database(url: str, *, pool: int = 8, wait: float = 5.0) -> Database:
+    """The database at a SQLAlchemy URL; ``wait`` (seconds) bounds the wait for a connection."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ArgumentError(f"{parsed.get_backend_name()} is not served: use sqlite or postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    return Database(url, pool=pool, wait=wait)

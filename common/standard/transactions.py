@@ -1,0 +1,72 @@
+"""The transactions that are served, each a row (spec: ITI TF-2; WSDLs of ITI TF-2x appendix W)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from common.standard.identifiers import LCM, QUERY, XDS
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One ITI transaction: how it is asked for, and how it answers.
+
+    ``root`` is the request's root element in Clark notation; ``always_mtom`` tells whether the
+    answer is MTOM/XOP whatever the request was (ITI TF-2x V.3.6), else it takes the request's form.
+    """
+
+    iti: int
+    name: str
+    actor: str
+    action: str
+    answer_action: str
+    root: str
+    always_mtom: bool = False
+
+    @property
+    def label(self) -> str:
+        """``ITI-42``: for logs, metrics and people."""
+        return f"ITI-{self.iti}"
+
+
+def _row(iti: int, name: str, actor: str, action: str, root: str, answer: str = "", mtom: bool = False) -> Transaction:
+    return Transaction(iti, name, actor, action, answer or f"{action}Response", root, mtom)
+
+
+ITI_18: Final = _row(
+    18, "Registry Stored Query", "registry", "urn:ihe:iti:2007:RegistryStoredQuery", f"{{{QUERY}}}AdhocQueryRequest"
+)
+ITI_41: Final = _row(
+    41,
+    "Provide and Register Document Set-b",
+    "repository",
+    "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+    f"{{{XDS}}}ProvideAndRegisterDocumentSetRequest",
+    mtom=True,
+)
+ITI_42: Final = _row(
+    42,
+    "Register Document Set-b",
+    "registry",
+    "urn:ihe:iti:2007:RegisterDocumentSet-b",
+    f"{{{LCM}}}SubmitObjectsRequest",
+)
+ITI_43: Final = _row(
+    43,
+    "Retrieve Document Set",
+    "repository",
+    "urn:ihe:iti:2007:RetrieveDocumentSet",
+    f"{{{XDS}}}RetrieveDocumentSetRequest",
+    mtom=True,
+)
+ITI_51: Final = _row(
+    51,
+    "Multi-Patient Stored Query",
+    "registry",
+    "urn:ihe:iti:2009:MultiPatientStoredQuery",
+    f"{{{QUERY}}}AdhocQueryRequest",
+)
+
+TRANSACTIONS: Final = (ITI_18, ITI_41, ITI_42, ITI_43, ITI_51)
+BY_ACTION: Final = {row.action: row for row in TRANSACTIONS}

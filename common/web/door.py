@@ -1,0 +1,195 @@
+"""One SOAP address: reads a message, has its transaction carried out, answers, and keeps count."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Blueprint, Response, request
+
+from common import wsdl
+from common.observe import correlation, metrics
+from common.settings import Settings
+from common.soap.content_type import ContentType, MimeError
+from common.soap.faults import SoapFault
+from common.soap.mime import MimeLimits
+from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
+from common.soap.xml import XmlLimits
+from common.standard.transactions import Transaction
+from common.web.answers import CORRELATION, Reply, send, send_fault
+from common.web.body import TooLarge, TooSlow, read_body, whole
+from common.web.message import Message, content_type_of, open_message, refused
+
+log = logging.getLogger("portolan.door")
+
+
+class Parts(Protocol):
+    """Where the documents of a message go while it is read."""
+
+    def begin(self, content_id: str | None) -> None:
+        """A document begins."""
+        ...
+
+    def data(self, data: bytes | memoryview) -> None:
+        """Some of its bytes."""
+        ...
+
+    def end(self) -> None:
+        """It is complete."""
+        ...
+
+
+class NoParts:
+    """For addresses that take no documents: what comes is dropped."""
+
+    def begin(self, content_id: str | None) -> None:
+        """Nothing."""
+
+    def data(self, data: bytes | memoryview) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What is served at one address, and by whom."""
+
+    service: str
+    path: str
+    wsdl: str
+    url: str
+    transactions: tuple[Transaction, ...]
+    max_bytes: int
+    parts: Callable[[], AbstractContextManager[Parts]]
+    act: Callable[[Message, Any], Reply]
+    fail: Callable[[Transaction, Exception, str], Reply]
+
+
+class Door:
+    """The HTTP face of an ``Address``."""
+
+    def __init__(self, address: Address, settings: Settings) -> None:
+        self._address = address
+        self._settings = settings
+        self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
+        self._xml = XmlLimits(
+            max_bytes=settings.max_metadata_bytes,
+            max_depth=settings.max_xml_depth,
+            max_elements=settings.max_xml_elements,
+            max_attributes=settings.max_xml_attributes,
+        )
+        self._mime = MimeLimits(
+            max_header_bytes=settings.max_part_header_bytes,
+            max_headers=settings.max_part_headers,
+            max_parts=settings.max_documents + 1,
+            max_root_bytes=settings.max_metadata_bytes,
+        )
+
+    def blueprint(self) -> Blueprint:
+        """The routes: POST for messages, GET for the WSDL and its schemas."""
+        made = Blueprint(self._address.service, __name__)
+        made.add_url_rule(self._address.path, "soap", self.post, methods=["POST"])
+        made.add_url_rule(self._address.path, "wsdl", self.get, methods=["GET"])
+        return made
+
+    def get(self) -> Response:
+        """``?wsdl`` and ``?xsd=NAME``; anything else is told how this address is used."""
+        asked = {name.lower(): value for name, value in request.args.items()}
+        name = self._address.wsdl if "wsdl" in asked else asked.get("xsd", "")
+        if name in wsdl.NAMES:
+            return Response(wsdl.document(name, self._address.url), content_type="text/xml; charset=UTF-8")
+        told = f"This address speaks SOAP 1.2 over POST. Its description: {self._address.path}?wsdl\n"
+        return Response(told, 404 if asked else 200, content_type="text/plain; charset=UTF-8")
+
+    def post(self) -> Response:
+        """One message."""
+        started = time.perf_counter()
+        service = self._address.service
+        with (
+            correlation.bind(correlation.accepted(request.headers.get(CORRELATION))),
+            metrics.in_flight(service),
+        ):
+            response, label, outcome = self._answered()
+            seconds = time.perf_counter() - started
+            metrics.request(service, label, outcome, seconds)
+            told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
+            log.info("answered", extra=told)
+            return response
+
+    def _answered(self) -> tuple[Response, str, str]:
+        message: Message | None = None
+        try:
+            with self._address.parts() as parts:
+                message = self._receive(parts)
+                reply = self._carried_out(message, parts)
+            mtom = message.mtom
+            packed = not mtom and "gzip" in request.headers.get("Accept-Encoding", "")
+            relates_to = message.envelope.message_id
+            response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
+        except SoapFault as fault:
+            log.warning("refused: %s", fault.reason)
+            response = send_fault(fault)
+            if isinstance(fault, TooLarge | TooSlow):
+                response.headers["Connection"] = "close"
+            return response, message.transaction.label if message else "unknown", "Fault"
+        return response, message.transaction.label, reply.outcome
+
+    def _carried_out(self, message: Message, parts: Parts) -> Reply:
+        """The transaction's answer; a breakdown of ours becomes one too, without detail."""
+        try:
+            return self._address.act(message, parts)
+        except SoapFault as fault:
+            fault.relates_to = fault.relates_to or message.envelope.message_id
+            raise
+        except MimeError as error:
+            told = refused(error)
+            told.relates_to = message.envelope.message_id
+            raise told from error
+        except Exception as error:
+            log.exception("broke down in %s", message.transaction.label)
+            return self._address.fail(message.transaction, error, correlation.current())
+
+    def _receive(self, parts: Parts) -> Message:
+        environ = request.environ
+        content_type, mtom = content_type_of(environ.get("CONTENT_TYPE"))
+        chunks = read_body(
+            environ,
+            limit=self._address.max_bytes if mtom else self._settings.max_metadata_bytes,
+            seconds=self._settings.request_timeout,
+            max_ratio=self._settings.max_gzip_ratio,
+        )
+        try:
+            if mtom:
+                return self._multipart(content_type, chunks, parts)
+            data = whole(chunks, self._settings.max_metadata_bytes)
+            return open_message(data, content_type.charset, served=self._served, limits=self._xml, mtom=False)
+        except MimeError as error:
+            raise refused(error) from error
+
+    def _multipart(self, content_type: ContentType, chunks: Iterator[bytes], parts: Parts) -> Message:
+        """The root part opened as soon as it is there, documents passed on while they come."""
+        reader = MtomReader(content_type, self._mime)
+        message: Message | None = None
+        for event in _events(reader, chunks):
+            if isinstance(event, DocumentData):
+                parts.data(event.data)
+            elif isinstance(event, DocumentBegin):
+                parts.begin(event.content_id)
+            elif isinstance(event, RootPart):
+                message = open_message(event.data, event.charset, served=self._served, limits=self._xml, mtom=True)
+            else:
+                parts.end()
+        assert message is not None  # the reader sees to it
+        return message
+
+
+def _events(reader: MtomReader, chunks: Iterator[bytes]) -> Iterator[MtomEvent]:
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+    yield from reader.close()

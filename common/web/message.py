@@ -1,0 +1,83 @@
+"""A SOAP message opened: which transaction it asks for, and in which form it came."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from common.soap import faults
+from common.soap.content_type import ContentType, MimeError, is_mtom, parse_content_type, read_simple
+from common.soap.encoding import XmlRefused
+from common.soap.envelope import ANONYMOUS, Envelope, read_envelope
+from common.soap.faults import SoapFault
+from common.soap.xml import XmlLimits, parse
+from common.standard.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request: its transaction, its envelope, and whether it came as MTOM."""
+
+    transaction: Transaction
+    envelope: Envelope
+    mtom: bool
+
+
+def content_type_of(header: str | None) -> tuple[ContentType, bool]:
+    """The Content-Type, and whether it is MTOM; SoapFault for what is neither MTOM nor SOAP 1.2."""
+    if not header:
+        raise SoapFault(faults.SENDER, "The Content-Type header is missing; application/soap+xml is expected.")
+    try:
+        content_type = parse_content_type(header)
+        if is_mtom(content_type):
+            return content_type, True
+        read_simple(content_type)
+    except MimeError as error:
+        raise refused(error) from error
+    return content_type, False
+
+
+def refused(error: MimeError | XmlRefused) -> SoapFault:
+    """A message that cannot be read is its sender's fault."""
+    reason = error.reason[:1].upper() + error.reason[1:]
+    return SoapFault(faults.SENDER, reason if reason.endswith(".") else f"{reason}.")
+
+
+def open_message(
+    data: bytes,
+    charset: str | None,
+    *,
+    served: Mapping[str, Transaction],
+    limits: XmlLimits,
+    mtom: bool,
+    understood: Collection[str] = (),
+) -> Message:
+    """The message in these bytes; SoapFault when it cannot be read, or asks for what is not served here."""
+    try:
+        root = parse(data, limits, charset)
+    except XmlRefused as error:
+        raise refused(error) from error
+    envelope = read_envelope(root, understood)
+    try:
+        return Message(_transaction(envelope, served), envelope, mtom)
+    except SoapFault as fault:
+        fault.relates_to = envelope.message_id
+        raise
+
+
+def _transaction(envelope: Envelope, served: Mapping[str, Transaction]) -> Transaction:
+    """Routing is by wsa:Action alone (ITI TF-2x V.3.4); the body has to agree."""
+    transaction = served.get(envelope.action)
+    if transaction is None:
+        raise SoapFault(
+            faults.ACTION_NOT_SUPPORTED,
+            f"The wsa:Action {envelope.action[:120]!r} is not served at this address.",
+            detail=faults.problem_action(envelope.action),
+        )
+    if envelope.body.tag != transaction.root:
+        told = f"The body of {transaction.label} must be {transaction.root.rpartition('}')[2]}."
+        raise SoapFault(faults.SENDER, told)
+    for address in (envelope.reply_to, envelope.fault_to):
+        if address not in (None, ANONYMOUS):
+            raise SoapFault(faults.ONLY_ANONYMOUS)
+    return transaction

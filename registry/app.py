@@ -1,0 +1,47 @@
+"""The Document Registry as a WSGI application; this file only joins."""
+
+from __future__ import annotations
+
+from flask import Flask
+from sqlalchemy import literal, select
+
+from common.codes import load as load_codes
+from common.db import Database, Statement, open_database
+from common.observe.health import Health
+from common.settings import Settings
+from common.web.operations import operations
+from registry.policy import AffinityDomain
+from registry.register import Register
+from registry.routes import Routes, door
+from registry.search import Limits, Search
+
+_PROBE = Statement(select(literal(1)))
+
+
+def affinity_domain(settings: Settings) -> AffinityDomain:
+    """The policies that settings describe."""
+    codes = load_codes(settings.codes_file) if settings.codes_file else load_codes()
+    return AffinityDomain(
+        codes, settings.patient_authority, settings.patient_policy == "fed", settings.patient_test_numbers
+    )
+
+
+def create_app(settings: Settings, database: Database | None = None) -> Flask:
+    """The Registry; its database has to be migrated already."""
+    store = database or open_database(
+        settings.database_url, pool=settings.database_connections, wait=settings.database_wait
+    )
+    domain = affinity_domain(settings)
+    limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
+    search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
+    routes = Routes(Register(store, domain, max_objects=settings.max_objects), search)
+    app = Flask("portolan.registry", static_folder=None)
+    app.register_blueprint(door(routes, settings).blueprint())
+    health = Health({"database": lambda: _probe(store)})
+    app.register_blueprint(operations(health, with_metrics=settings.metrics))
+    return app
+
+
+def _probe(database: Database) -> None:
+    with database.read() as work:
+        work.rows(_PROBE)

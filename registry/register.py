@@ -1,0 +1,119 @@
+"""ITI-42: registers a submission, all of it or nothing (ITI TF-2 3.42)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from common.db import Conflict, Database, DatabaseBusy, Work
+from common.ebxml.fragments import new_uuid
+from common.faults import checkpoint
+from common.model import RegistryResponse, Status, Submission
+from common.rules import Objection
+from common.standard.errors import ErrorCode
+from registry.rules import effects
+from registry.rules.known import Domain, wanted
+from registry.rules.meaning import MEANING
+from registry.rules.structure import STRUCTURE
+from registry.store import registering
+
+log = logging.getLogger("portolan.register")
+
+_TRIES = 3
+_SUCCESS = RegistryResponse(Status.SUCCESS)
+
+
+def utc_now() -> str:
+    """Now as a DTM, UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+
+
+class Register:
+    """Decides on submissions, and keeps those that are good."""
+
+    def __init__(
+        self,
+        database: Database,
+        domain: Domain,
+        *,
+        max_objects: int,
+        new_id: Callable[[], str] = new_uuid,
+        now: Callable[[], str] = utc_now,
+    ) -> None:
+        self._database = database
+        self._domain = domain
+        self._max_objects = max_objects
+        self._new_id = new_id
+        self._now = now
+
+    def register(
+        self, read: Callable[[], Submission], *, message_id: str | None, digest: str, correlation: str
+    ) -> RegistryResponse:
+        """Success, or every objection; the same message again gets the same answer, and changes nothing.
+
+        ``read`` makes the submission anew, since a race lost to another message is run again from the start.
+        """
+        submission = read()
+        if (count := len(submission.objects())) > self._max_objects:
+            told = f"the submission has {count} objects; at most {self._max_objects} are taken"
+            return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._once(submission, message_id, digest, correlation)
+            except (Conflict, DatabaseBusy):
+                if attempt == _TRIES:
+                    raise
+                log.info("lost a race; deciding again")
+                submission = read()
+        raise AssertionError("the loop returns or raises")
+
+    def _once(self, submission: Submission, message_id: str | None, digest: str, correlation: str) -> RegistryResponse:
+        needs = wanted(submission)
+        with self._database.write() as work:
+            known = registering.known(work, needs)
+            objections = [
+                *STRUCTURE.check(submission, known),
+                *MEANING.check(submission, known, self._domain),
+            ]
+            if objections:
+                if self._seen_before(work, submission, message_id, digest):
+                    return _SUCCESS
+                return refusal(objections, correlation)
+            now = self._now()
+            self._take_effect(work, submission, now)
+            registering.insert(
+                work,
+                submission,
+                known,
+                submitted=needs.submitted_ids,
+                message_id=message_id,
+                digest=digest,
+                now=now,
+                new_id=self._new_id,
+            )
+            work.commit()
+        checkpoint("answer.started")
+        return _SUCCESS
+
+    def _seen_before(self, work: Work, submission: Submission, message_id: str | None, digest: str) -> bool:
+        """Whether this very message was registered already, and its answer lost (same MessageID, same content)."""
+        sets = submission.submission_sets
+        if message_id is None or len(sets) != 1 or not sets[0].unique_id:
+            return False
+        return registering.earlier_message(work, sets[0].unique_id) == (message_id, digest)
+
+    def _take_effect(self, work: Work, submission: Submission, now: str) -> None:
+        """Names, versions, deprecations and folders (ITI TF-2 3.42.4.1.3.3)."""
+        effects.name_objects(submission, self._new_id)
+        effects.stamp(submission.folders, now)
+        if replaced := effects.replaced(submission):
+            effects.join_folders(submission, registering.folders_holding(work, replaced), self._new_id)
+            registering.deprecate(work, registering.with_derived(work, replaced))
+        new = {folder.entry_uuid for folder in submission.folders}
+        registering.touch_folders(work, effects.touched_folders(submission) - new, now)
+
+
+def refusal(objections: list[Objection], correlation: str) -> RegistryResponse:
+    """Failure, with every objection."""
+    return RegistryResponse(Status.FAILURE, tuple(objection.as_error(correlation) for objection in objections))

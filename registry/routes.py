@@ -1,0 +1,96 @@
+"""The Registry's SOAP address: opens bodies, calls the actions, writes bodies. Nothing is decided here."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+from lxml import etree
+
+from common.db import DatabaseBusy, DatabaseFull
+from common.ebxml.query import read_query
+from common.ebxml.responses import write_query_response, write_registry_response
+from common.ebxml.submission import read_submission
+from common.model import RegistryError, RegistryResponse, Status
+from common.observe import correlation, metrics
+from common.settings import Settings
+from common.standard.errors import ErrorCode
+from common.standard.transactions import ITI_18, ITI_42, ITI_51, Transaction
+from common.web.answers import Reply
+from common.web.door import Address, Door, NoParts, Parts
+from common.web.message import Message
+from registry.register import Register
+from registry.search import Search
+
+TRANSACTIONS: Final = (ITI_18, ITI_42, ITI_51)
+_BREAKDOWNS: Final = (
+    (DatabaseBusy, ErrorCode.XDSRegistryBusy, "the registry is busy: send the same message again later"),
+    (DatabaseFull, ErrorCode.XDSRegistryOutOfResources, "the registry has no room: its operator has to make some"),
+    (Exception, ErrorCode.XDSRegistryError, "the registry failed: send the same message again, or tell its operator"),
+)
+
+
+class Routes:
+    """The transactions, each by its function."""
+
+    def __init__(self, register: Register, search: Search) -> None:
+        self._register = register
+        self._search = search
+
+    def act(self, message: Message, parts: Parts) -> Reply:
+        """Carry out the transaction that a message asks for."""
+        if message.transaction is ITI_42:
+            return self._registered(message)
+        return self._answered(message, multi_patient=message.transaction is ITI_51)
+
+    def _registered(self, message: Message) -> Reply:
+        body = message.envelope.body
+        response = self._register.register(
+            lambda: read_submission(body),
+            message_id=message.envelope.message_id,
+            digest=hashlib.sha256(etree.tostring(body, with_tail=False)).hexdigest(),
+            correlation=correlation.current(),
+        )
+        return Reply((write_registry_response(response),), outcome=outcome(response))
+
+    def _answered(self, message: Message, *, multi_patient: bool) -> Reply:
+        asked = read_query(message.envelope.body)
+        answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current())
+        return Reply((answer.body,), outcome=outcome(answer.response))
+
+    def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
+        """The answer for a breakdown of ours."""
+        code, told = next((code, told) for kind, code, told in _BREAKDOWNS if isinstance(error, kind))
+        response = RegistryResponse(Status.FAILURE, (RegistryError(code, f"{told} [{correlation_id}]"),))
+        write = write_registry_response if transaction is ITI_42 else write_query_response
+        return Reply((write(response),), outcome=outcome(response))
+
+
+def outcome(response: RegistryResponse) -> str:
+    """One word for logs and metrics; each error is counted."""
+    for error in response.errors:
+        metrics.error(error.code)
+    return response.status.name.title().replace("_", "")
+
+
+def _no_parts() -> AbstractContextManager[Parts]:
+    return nullcontext(NoParts())
+
+
+def door(routes: Routes, settings: Settings) -> Door:
+    """The address and all that is served at it."""
+    return Door(
+        Address(
+            service="registry",
+            path="/registry",
+            wsdl="registry.wsdl",
+            url=settings.registry_url,
+            transactions=TRANSACTIONS,
+            max_bytes=settings.max_metadata_bytes + 64 * 1024,
+            parts=_no_parts,
+            act=routes.act,
+            fail=routes.fail,
+        ),
+        settings,
+    )

@@ -1,0 +1,184 @@
+"""From a question to one SQL statement: the compiler of stored queries.
+
+A statement depends on the shape of a question only (which parameters, how many values), never on its
+values, so it is made once per shape and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Column, ColumnElement, and_, bindparam, not_, or_, select
+from sqlalchemy.schema import Table
+
+from common.db import Statement, Work, matches_any, value_contains
+from common.db.statement import SEPARATOR
+from common.model import (
+    Association,
+    DocumentAvailability,
+    DocumentEntry,
+    Folder,
+    ObjectType,
+    RegistryObject,
+    SubmissionSet,
+)
+from common.rules.stored_query import Groups, Question
+from common.standard.queries import STORED_QUERIES, Match, Parameter
+from registry.store.registering import APPROVED
+from registry.store.statements import CHUNK, among, bound, rounded
+from registry.store.tables import association, entry, folder, submission_set
+
+TABLES: Final[dict[type[RegistryObject], Table]] = {
+    DocumentEntry: entry,
+    SubmissionSet: submission_set,
+    Folder: folder,
+    Association: association,
+}
+_SEPARATED: Final = frozenset({"confidentiality_codes", "event_codes", "codes"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object of an answer; ``ebrim`` is empty where only ids were asked for."""
+
+    kind: type[RegistryObject]
+    patient_id: str
+    entry_uuid: str
+    status: str
+    ebrim: bytes = b""
+
+
+Size = tuple[int, ...]
+Kind = type[Any]
+Shape = tuple[Kind, str, bool, int, tuple[tuple[str, Size], ...], bool, int]
+
+NAMES: Final = frozenset({Match.ENTRY_UUID, Match.UNIQUE_ID, Match.LOGICAL_ID})
+"""Parameters that name objects; all others are filters."""
+
+
+def find(work: Work, question: Question, kind: Kind, limit: int, *, of_patient: str = "") -> list[Found]:
+    """The objects of one kind that meet all the question's criteria on it; at most ``limit``."""
+    return _asked(work, question, kind, question.about(kind), limit, of_patient=of_patient)
+
+
+def named(work: Work, question: Question, kind: Kind, limit: int) -> list[Found]:
+    """The objects of one kind that the question names, whatever its filters."""
+    criteria = tuple((row, groups) for row, groups in question.about(kind) if row.match in NAMES)
+    return _asked(work, question, kind, criteria, limit, filtered=False)
+
+
+def passing(work: Work, question: Question, kind: Kind, uuids: Iterable[str]) -> list[Found]:
+    """Those of some objects that pass the question's filters, whatever it names."""
+    criteria = tuple((row, groups) for row, groups in question.about(kind) if row.match not in NAMES)
+    ordered, found = sorted(set(uuids)), []
+    for start in range(0, len(ordered), CHUNK):
+        part = ordered[start : start + CHUNK]
+        found += _asked(work, question, kind, criteria, CHUNK, among_these=part)
+    return found
+
+
+def _asked(
+    work: Work,
+    question: Question,
+    kind: Kind,
+    criteria: tuple[tuple[Parameter, Groups], ...],
+    limit: int,
+    *,
+    of_patient: str = "",
+    among_these: Sequence[str] = (),
+    filtered: bool = True,
+) -> list[Found]:
+    sizes = tuple((row.name, tuple(rounded(len(group)) for group in groups)) for row, groups in criteria)
+    size = rounded(len(among_these)) if among_these else 0
+    level = question.level if filtered else 2
+    shape: Shape = (kind, question.query.id, question.leaf, level, sizes, bool(of_patient), size)
+    values: dict[str, Any] = {"limit": limit}
+    if of_patient:
+        values["of_patient"] = of_patient
+    if among_these:
+        values.update(bound(among_these, size))
+    for number, (row, groups) in enumerate(criteria):
+        values.update(_bound(number, row, groups))
+    return [Found(kind, *found) for found in work.rows(_statement(shape), values)]
+
+
+def _bound(number: int, row: Parameter, groups: Groups) -> Iterable[tuple[str, str]]:
+    for part, group in enumerate(groups):
+        for at in range(rounded(len(group))):
+            value = group[min(at, len(group) - 1)]
+            yield f"p{number}_{part}_{at}", _as_stored(row, value)
+
+
+def _as_stored(row: Parameter, value: str) -> str:
+    return f"{SEPARATOR}{value}{SEPARATOR}" if row.match is Match.CODE and row.field in _SEPARATED else value
+
+
+def columns(table: Table, leaf: bool) -> list[Column[Any]]:
+    """What is selected: with the fragment only where whole objects are asked for."""
+    names = ("patient_id", "entry_uuid", "availability_status", "ebrim")
+    return [table.c[name] for name in (names if leaf else names[:3])]
+
+
+@lru_cache(maxsize=1024)
+def _statement(shape: Shape) -> Statement:
+    kind, query_id, leaf, level, sizes, of_patient, size = shape
+    table, query = TABLES[kind], STORED_QUERIES[query_id]
+    clauses: list[ColumnElement[bool]] = []
+    if of_patient:
+        clauses.append(table.c.patient_id == bindparam("of_patient"))
+    if size:
+        clauses.append(among(table.c.entry_uuid, size))
+    given = set()
+    for number, (name, parts) in enumerate(sizes):
+        row = query.parameter(name)
+        assert row is not None
+        given.add(row.match)
+        clauses += [_clause(row, table, f"p{number}_{part}_", each) for part, each in enumerate(parts)]
+    by_name_only = bool(given) and given <= NAMES
+    if kind is DocumentEntry and Match.OBJECT_TYPE not in given and not by_name_only and _has_type(query_id):
+        clauses.append(entry.c.object_type == ObjectType.STABLE.value)
+    clauses += level_clauses(kind, level)
+    return Statement(select(*columns(table, leaf)).where(and_(*clauses)).limit(bindparam("limit")))
+
+
+def _has_type(query_id: str) -> bool:
+    """Whether a query leaves on-demand entries out unless asked for them."""
+    return any(row.match is Match.OBJECT_TYPE for row in STORED_QUERIES[query_id].parameters)
+
+
+def level_clauses(kind: Kind, level: int) -> list[ColumnElement[bool]]:
+    """What $MetadataLevel 1 leaves out: older versions, what is offline, deprecated Folders and Associations."""
+    if level != 1:
+        return []
+    if kind is DocumentEntry:
+        available = entry.c.document_availability
+        online = or_(available.is_(None), available != DocumentAvailability.OFFLINE.value)
+        return [entry.c.is_latest == 1, online]
+    if kind is Folder:
+        return [folder.c.is_latest == 1, folder.c.availability_status == APPROVED]
+    if kind is Association:
+        return [association.c.availability_status == APPROVED]
+    return []
+
+
+def _clause(row: Parameter, table: Table, prefix: str, size: int) -> ColumnElement[bool]:
+    column = table.c[row.field]
+    values: list[BindParameter[str]] = [bindparam(f"{prefix}{at}") for at in range(size)]
+    if row.match is Match.FROM:
+        clause: ColumnElement[bool] = column >= values[0]
+    elif row.match is Match.TO:
+        clause = column < values[0]
+    elif row.match in (Match.LIKE, Match.PATTERN):
+        clause = or_(*[matches_any(column, value) for value in values])
+    elif row.match is Match.CODE and row.field in _SEPARATED:
+        clause = or_(*[value_contains(column, value) for value in values])
+    elif size == 1:
+        clause = column == values[0]
+    else:
+        clause = column.in_(values)
+    if row.excludes:
+        return or_(column.is_(None), not_(clause)) if column.nullable else not_(clause)
+    return or_(clause, column.is_(None)) if row.missing_passes else clause

@@ -1,0 +1,246 @@
+"""What ITI-42 reads and writes, inside one unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.schema import Table
+
+from common.db import Statement, Work
+from common.ebxml.fragments import NewId, with_slot
+from common.model import (
+    Association,
+    AssociationType,
+    AvailabilityStatus,
+    DocumentEntry,
+    Folder,
+    ObjectType,
+    RegistryObject,
+    Submission,
+    SubmissionSet,
+)
+from registry.rules.known import Known, KnownObject, Taken, Wanted
+from registry.store import rows
+from registry.store.statements import among, fetch, inserting, run
+from registry.store.tables import association, entry, folder, identifier, patient, submission_set
+
+APPROVED: Final = AvailabilityStatus.APPROVED.value
+DEPRECATED: Final = AvailabilityStatus.DEPRECATED.value
+
+
+@lru_cache
+def _patients(size: int) -> Statement:
+    return Statement(select(patient.c.patient_id, patient.c.merged_into).where(among(patient.c.patient_id, size)))
+
+
+@lru_cache
+def _identifiers(size: int) -> Statement:
+    columns = (identifier.c.value, identifier.c.kind, identifier.c.hash, identifier.c.size)
+    return Statement(select(*columns).where(among(identifier.c.value, size)))
+
+
+@lru_cache
+def _entries(size: int) -> Statement:
+    """Locked until the unit of work ends: whoever replaces an entry does it alone."""
+    c = entry.c
+    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.unique_id, c.object_type)
+    return Statement(select(*columns).where(among(c.entry_uuid, size)).order_by(c.entry_uuid).with_for_update())
+
+
+@lru_cache
+def _folders(size: int) -> Statement:
+    c = folder.c
+    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.unique_id)
+    return Statement(select(*columns).where(among(c.entry_uuid, size)).order_by(c.entry_uuid).with_for_update())
+
+
+@lru_cache
+def _submission_sets(size: int) -> Statement:
+    c = submission_set.c
+    return Statement(
+        select(c.entry_uuid, c.patient_id, c.availability_status, c.unique_id).where(among(c.entry_uuid, size))
+    )
+
+
+@lru_cache
+def _associations(size: int) -> Statement:
+    c = association.c
+    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.source, c.target)
+    return Statement(select(*columns).where(among(c.entry_uuid, size)))
+
+
+@lru_cache
+def _transformations(size: int) -> Statement:
+    c = association.c
+    made = c.type == AssociationType.XFRM.value
+    return Statement(select(c.source).where(among(c.source, size), made))
+
+
+def patients(work: Work, patient_ids: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Which of some patient ids are known through a feed, and which were merged away."""
+    fed: set[str] = set()
+    merged: set[str] = set()
+    for patient_id, merged_into in fetch(work, _patients, patient_ids):
+        (merged if merged_into else fed).add(patient_id)
+    return fed, merged
+
+
+def known(work: Work, wanted: Wanted) -> Known:
+    """What the registry knows of all that a submission names; registered targets are locked."""
+    found = Known()
+    for name, kind, hash_, size in fetch(work, _identifiers, wanted.unique_ids | wanted.submitted_ids):
+        found.taken[name] = Taken(kind, hash_, size)
+    found.patients, found.merged = patients(work, wanted.patient_ids)
+    if wanted.references or wanted.submitted_ids:
+        objects = _objects(work, wanted.references | wanted.submitted_ids)
+        found.objects = {name: seen for name, seen in objects.items() if name in wanted.references}
+        found.taken_ids = (objects.keys() | found.taken.keys()) & wanted.submitted_ids
+    if wanted.addenda_targets:
+        found.transformations = {row[0] for row in fetch(work, _transformations, wanted.addenda_targets)}
+    return found
+
+
+def _objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
+    """Registered objects of any kind by their UUIDs."""
+    found: dict[str, KnownObject] = {}
+
+    def add(kind: type[RegistryObject], name: str, patient_id: str, status: str, **more: object) -> None:
+        state = AvailabilityStatus(status)
+        found[name] = KnownObject(name, kind, patient_id, state, **more)  # type: ignore[arg-type]
+
+    left = set(names)
+    for name, patient_id, status, unique_id, object_type in fetch(work, _entries, left):
+        add(DocumentEntry, name, patient_id, status, unique_id=unique_id, object_type=ObjectType(object_type))
+    for name, patient_id, status, unique_id in fetch(work, _folders, left - found.keys()):
+        add(Folder, name, patient_id, status, unique_id=unique_id)
+    for name, patient_id, status, unique_id in fetch(work, _submission_sets, left - found.keys()):
+        add(SubmissionSet, name, patient_id, status, unique_id=unique_id)
+    for name, patient_id, status, source, target in fetch(work, _associations, left - found.keys()):
+        add(Association, name, patient_id, status, source=source, target=target)
+    return found
+
+
+_EARLIER: Final = Statement(
+    select(submission_set.c.message_id, submission_set.c.message_digest)
+    .join(identifier, identifier.c.entry_uuid == submission_set.c.entry_uuid)
+    .where(identifier.c.value == bindparam("value"), submission_set.c.patient_id == identifier.c.patient_id)
+)
+
+
+def earlier_message(work: Work, unique_id: str) -> tuple[str | None, str] | None:
+    """MessageID and digest of the message that registered the SubmissionSet with this uniqueId."""
+    found = work.rows(_EARLIER, {"value": unique_id})
+    return (found[0][0], found[0][1]) if found else None
+
+
+@lru_cache
+def _derived(size: int) -> Statement:
+    """Current transformations and addenda of documents, directly."""
+    c = association.c
+    derives = or_(c.type == AssociationType.XFRM.value, c.type == AssociationType.APND.value)
+    return Statement(
+        select(entry.c.entry_uuid)
+        .join(association, c.source == entry.c.entry_uuid)
+        .where(among(c.target, size), derives, entry.c.availability_status == APPROVED)
+        .order_by(entry.c.entry_uuid)
+        .with_for_update(of=entry)
+    )
+
+
+def with_derived(work: Work, replaced: Iterable[str]) -> set[str]:
+    """Replaced entries, and all that was transformed from or appended to them, however far down."""
+    found = set(replaced)
+    layer = set(found)
+    while layer:
+        layer = {row[0] for row in fetch(work, _derived, layer)} - found
+        found |= layer
+    return found
+
+
+@lru_cache
+def _holding(size: int) -> Statement:
+    c = association.c
+    return Statement(
+        select(c.target, c.source)
+        .join(folder, folder.c.entry_uuid == c.source)
+        .where(
+            among(c.target, size),
+            c.type == AssociationType.HAS_MEMBER.value,
+            c.availability_status == APPROVED,
+            folder.c.availability_status == APPROVED,
+        )
+        .order_by(c.target, c.source)
+        .with_for_update(of=folder)
+    )
+
+
+def folders_holding(work: Work, entries: Iterable[str]) -> dict[str, list[str]]:
+    """The current Folders of each entry; the Folders are locked."""
+    found: dict[str, list[str]] = {}
+    for target, source in fetch(work, _holding, entries):
+        holders = found.setdefault(target, [])
+        if source not in holders:
+            holders.append(source)
+    return found
+
+
+@lru_cache
+def _deprecate(size: int) -> Statement:
+    return Statement(
+        update(entry)
+        .where(among(entry.c.entry_uuid, size), entry.c.availability_status == APPROVED)
+        .values(availability_status=DEPRECATED),
+        returns=False,
+    )
+
+
+def deprecate(work: Work, entries: Iterable[str]) -> int:
+    """Approved entries become Deprecated."""
+    return run(work, _deprecate, entries)
+
+
+@lru_cache
+def _fragments(size: int) -> Statement:
+    c = folder.c
+    columns = (c.patient_id, c.entry_uuid, c.last_update_time, c.ebrim)
+    return Statement(select(*columns).where(among(c.entry_uuid, size)).order_by(c.entry_uuid).with_for_update())
+
+
+_TOUCH: Final = Statement(
+    update(folder)
+    .where(folder.c.patient_id == bindparam("p"), folder.c.entry_uuid == bindparam("u"))
+    .values(last_update_time=bindparam("now"), ebrim=bindparam("fragment")),
+    returns=False,
+)
+
+
+def touch_folders(work: Work, folders: Iterable[str], now: str) -> None:
+    """lastUpdateTime of registered Folders; it never goes back, even when the clock does."""
+    for patient_id, name, before, ebrim in fetch(work, _fragments, folders):
+        if now > before:
+            changed = with_slot(bytes(ebrim), "lastUpdateTime", now)
+            work.run(_TOUCH, {"p": patient_id, "u": name, "now": now, "fragment": changed})
+
+
+def insert(
+    work: Work, submission: Submission, given: Known, *, submitted: frozenset[str], message_id: str | None,
+    digest: str, now: str, new_id: NewId,
+) -> None:  # fmt: skip
+    """Everything that a submission adds."""
+    owner = submission.submission_set
+    filed: list[SubmissionSet | DocumentEntry | Folder] = [owner, *submission.entries, *submission.folders]
+    names = [row for row in rows.identifier_rows(filed, submitted) if row["value"] not in given.taken]
+    names += rows.association_identifiers(submission.associations, submitted, owner.patient_id or "")
+    work.run_each(inserting(identifier), names)
+    work.run(inserting(submission_set), rows.submission_set_row(owner, message_id, digest, now, new_id))
+    _insert_all(work, entry, [rows.entry_row(item, new_id) for item in submission.entries])
+    _insert_all(work, folder, [rows.folder_row(item, new_id) for item in submission.folders])
+    links = [rows.association_row(item, owner.patient_id or "", new_id) for item in submission.associations]
+    _insert_all(work, association, links)
+
+
+def _insert_all(work: Work, table: Table, values: list[rows.Values]) -> None:
+    work.run_each(inserting(table), values)
