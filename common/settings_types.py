@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
+from common.hl7.types import is_oid
+
 T = TypeVar("T")
 
 KIB: Final = 1024
@@ -24,7 +26,6 @@ _FALSEHOOD: Final = {"false": False, "no": False, "off": False, "0": False}
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _SIZE = re.compile(r"([0-9]{1,18}) ?([A-Za-z]{0,3})")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([a-z]{0,2})")
-_OID = re.compile(r"[012](\.(0|[1-9][0-9]*))+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
 _HOST6 = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\]")
@@ -58,11 +59,6 @@ def setting(kind: Kind[T], default: T, meaning: str, *, secret: bool = False) ->
 def row_of(entry: "Field[Any]") -> Row:
     """The row behind a field made by `setting`."""
     return cast(Row, entry.metadata["row"])
-
-
-def is_oid(value: str) -> bool:
-    """Digits and dots, no leading zeros, at most 64 characters (TF-3 Table 4.2.3.1.7-2)."""
-    return len(value) <= 64 and _OID.fullmatch(value) is not None
 
 
 def split_bind(value: str) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from common.codes.listing import CODED, EVERY, EXPECTED, Entry, Listing, Problem, Severity
-from common.settings_types import is_oid
+from common.hl7.types import is_oid
 
 # SNOMED CT: the international identifier and the one of older NHS CDA documents.
 _SNOMED: Final = frozenset({"2.16.840.1.113883.6.96", "2.16.840.1.113883.2.1.3.2.4.15"})

@@ -8,20 +8,16 @@ from typing import Any, Final
 
 from lxml import etree
 
-from common.codes.listing import ATTRIBUTES, EVERY, PLAIN, Entry, Listing
+from common.codes.listing import ALIASES, ATTRIBUTES, EVERY, PLAIN, Entry, Listing
+from common.standard.attributes import ATTRIBUTES as ATTRIBUTE_ROWS
+from common.standard.attributes import Place
 
-# ITI TF-3 section 4.2.5.2; the names in the file are words for people, the schemes are what counts.
+# The names in the file are words for people; the schemes are what counts.
 _BY_SCHEME: Final = {
-    "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a": "classCode",
-    "urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f": "confidentialityCode",
-    "urn:uuid:2c6b8cb7-8b2a-4051-b291-b1ae6a575ef4": "eventCodeList",
-    "urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d": "formatCode",
-    "urn:uuid:f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1": "healthcareFacilityTypeCode",
-    "urn:uuid:cccf5598-8b07-4b77-a05e-ae952c785ead": "practiceSettingCode",
-    "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983": "typeCode",
-    "urn:uuid:aa543740-bdda-424e-8c96-df4873be8500": "contentTypeCode",
-    "urn:uuid:1ba97051-7806-41a8-a48b-8fce7af683c5": "folderCodeList",
-    "urn:uuid:abd807a3-4432-4053-87b4-fd82c643d1f3": "associationDocumentation",
+    row.key: ALIASES.get(row.name, row.name)
+    for rows in ATTRIBUTE_ROWS.values()
+    for row in rows
+    if row.place is Place.CODE
 }
 
 

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from common.standard.nhs import nhs_number_problem
+
 REDACTED: Final = "[NHS Number]"
 
 _TEN_DIGITS: Final = re.compile(r"(?<![0-9])([0-9]{3})([ \u00a0-]?)([0-9]{3})([ \u00a0-]?)([0-9]{4})(?![0-9])")
@@ -14,10 +16,4 @@ def redacted(text: str) -> str:
 
 
 def _replacement(found: re.Match[str]) -> str:
-    return REDACTED if has_right_check_digit(found[1] + found[3] + found[5]) else found[0]
-
-
-def has_right_check_digit(digits: str) -> bool:
-    """Whether ten digits pass the NHS Number's check (modulus 11, NHS Data Dictionary)."""
-    weighted = sum(int(digit) * weight for digit, weight in zip(digits[:9], range(10, 1, -1), strict=True))
-    return (11 - weighted % 11) % 11 == int(digits[9])
+    return found[0] if nhs_number_problem(found[1] + found[3] + found[5]) else REDACTED

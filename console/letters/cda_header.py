@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from common.observe.redact import has_right_check_digit
+from common.hl7.types import is_oid
+from common.standard.nhs import nhs_number_problem
 from console.letters import hl7
 from console.letters.cda_time import to_date, to_dtm
 from console.letters.cda_xml import CdaError, Element, all_of, attribute, first, header_of, text_of
@@ -17,7 +18,6 @@ from console.letters.model import NHS_NUMBER, SDS_USER
 
 __all__ = ["CdaError", "CdaHeader", "CdaPatient", "Coded", "read_header"]
 
-_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _Name = tuple[str, str, str, str, str]
 _NAMELESS: Final[_Name] = ("", "", "", "", "")
@@ -131,7 +131,7 @@ def _nhs_number(found: list[str]) -> str | None:
     if len(numbers) > 1:
         raise CdaError("The patient has two different NHS Numbers; correct the document before it is registered.")
     number = next(iter(numbers), None)
-    if number is not None and not (re.fullmatch(r"[0-9]{10}", number) and has_right_check_digit(number)):
+    if number is not None and nhs_number_problem(number):
         raise CdaError("The patient's NHS Number is not valid: ten digits with a right check digit are needed.")
     return number
 
@@ -145,11 +145,7 @@ def _sex(element: Element | None) -> str | None:
 def _identifier(element: Element) -> tuple[str | None, str | None]:
     """Root, when it is an OID, and extension."""
     root = attribute(element, "root")
-    return (root if root and _is_oid(root) else None), attribute(element, "extension")
-
-
-def _is_oid(value: str) -> bool:
-    return len(value) <= 64 and _OID.fullmatch(value) is not None
+    return (root if root and is_oid(root) else None), attribute(element, "extension")
 
 
 def _unique_id(element: Element | None) -> str | None:

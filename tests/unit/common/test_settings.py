@@ -7,7 +7,7 @@ import pytest
 
 from common.settings import TABLE, Settings, SettingsError, load
 from common.settings_reference import reference
-from common.settings_types import GIB, MIB, is_oid, split_bind
+from common.settings_types import GIB, MIB, split_bind
 
 ROOT = Path(__file__).parents[3]
 S3 = {
@@ -259,11 +259,6 @@ def test_database_connections_follow_the_threads() -> None:
 def test_addresses_to_listen_on_are_split() -> None:
     assert split_bind("[::1]:8010") == ("::1", 8010)
     assert split_bind("localhost:80") == ("localhost", 80)
-
-
-def test_oids_have_at_most_64_characters() -> None:
-    assert is_oid("2." + "1" * 62)
-    assert not is_oid("2." + "1" * 63)
 
 
 def test_every_field_is_a_row_with_a_meaning() -> None:

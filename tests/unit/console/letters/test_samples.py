@@ -5,7 +5,7 @@ from lxml import etree
 
 from common.codes import load
 from common.codes.checks import is_snomed
-from common.observe.redact import has_right_check_digit
+from common.standard.nhs import nhs_number_problem
 from console.letters.cda_header import read_header
 from console.letters.headings import _CODES
 from console.letters.model import dtm
@@ -36,7 +36,7 @@ def test_patients_are_of_the_test_range(sample: SampleLetter) -> None:
     number = sample.letter.patient.nhs_number
 
     assert number.startswith("999")
-    assert has_right_check_digit(number)
+    assert nhs_number_problem(number) is None
 
 
 @each
