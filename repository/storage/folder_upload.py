@@ -17,7 +17,8 @@ from repository.storage.folder_disk import Disk
 from repository.storage.footer import ending
 from repository.storage.interface import Blob
 
-_BUFFER = 256 * 1024
+_BUFFER = 256 * 1024  # a document up to this size is written with its footer in one call
+_WORTH_A_CALL = 32 * 1024
 
 
 class FolderUpload:
@@ -44,14 +45,14 @@ class FolderUpload:
     def write(self, data: bytes | memoryview) -> None:
         """Take the next slice; small ones are gathered, large ones go straight to the file."""
         self._digest.update(data)
-        if len(self._buffer) + len(data) <= _BUFFER:
-            self._buffer += data
-            return
-        self._empty_buffer()
-        if len(data) > _BUFFER // 4:
+        is_large = len(data) >= _WORTH_A_CALL
+        if is_large and (self._handle >= 0 or len(data) > _BUFFER):
+            self._empty_buffer()
             self._put(memoryview(data))
-        else:
-            self._buffer += data
+            return
+        if len(self._buffer) + len(data) > _BUFFER:
+            self._empty_buffer()
+        self._buffer += data
 
     def commit(self, unique_id: str, mime_type: str) -> Blob:
         """Sync the file, give it its pending name and sync that; one file sync and one directory sync in all."""
@@ -84,9 +85,9 @@ class FolderUpload:
         )
 
     def _empty_buffer(self) -> None:
-        if self._buffer:
-            self._put(memoryview(bytes(self._buffer)))
-            self._buffer.clear()
+        buffer, self._buffer = self._buffer, bytearray()
+        if buffer:
+            self._put(memoryview(buffer))
 
     def _put(self, data: memoryview) -> None:
         with told_plainly("writing a document"):
@@ -117,5 +118,5 @@ class FolderUpload:
             with contextlib.suppress(OSError):  # the sweeper removes what could not be removed now
                 os.unlink(self._path)
             self._path = ""
-        self._buffer.clear()
+        self._buffer = bytearray()
         self._close()
