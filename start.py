@@ -83,17 +83,16 @@ def make_venv() -> None:
 def install(extra: str) -> None:
     """Install the project and its dependencies into the environment, unless setup.cfg is as it was then."""
     done = os.path.join(VENV, ".portolan-installed")
-    state = {f"{extra} {_setup_hash()}", f"test {_setup_hash()}"}
     if os.path.exists(done):
         with open(done, encoding="utf-8") as file:
-            if file.read().strip() in state:
+            if file.read() in (f"{extra} {_setup_hash()}", f"test {_setup_hash()}"):
                 return
     what = f".[{extra}]" if extra else "."
     say("installing Portolan and what it needs (a minute or two, once)")
     pip = [program("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run([*pip, "--editable", what])
     with open(done, "w", encoding="utf-8") as file:
-        file.write(f"{extra} {_setup_hash()}".strip())
+        file.write(f"{extra} {_setup_hash()}")
 
 
 def _setup_hash() -> str:
