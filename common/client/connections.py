@@ -1,0 +1,119 @@
+"""Kept-alive HTTP/1.1 connections to one neighbour, bounded in time and in what they will read."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+_PIECE: Final = 256 * 1024
+
+
+class NeighbourError(Exception):
+    """A neighbour could not be spoken with."""
+
+
+class NotReached(NeighbourError):  # noqa: N818
+    """Nothing was sent: no connection could be made."""
+
+
+class NoAnswer(NeighbourError):  # noqa: N818
+    """Something was sent, and no clear answer came back: what it led to is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Connections:
+    """A small pool of connections to one address, for use by any thread."""
+
+    def __init__(self, url: str, *, connect_timeout: float, answer_timeout: float, max_answer: int) -> None:
+        """Times in seconds; ``max_answer`` in bytes."""
+        parts = urlsplit(url)
+        self._secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname or "", parts.port
+        self._path = parts.path + (f"?{parts.query}" if parts.query else "") or "/"
+        self._connect_timeout, self._answer_timeout = connect_timeout, answer_timeout
+        self._max_answer = max_answer
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
+
+    def post(self, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        """Send a message and read its answer.
+
+        A connection that was kept and turns out dead before any of the answer came is replaced, and the
+        message sent once more: only for messages whose repetition is harmless.
+        """
+        kept = self._kept()
+        if kept is not None:
+            try:
+                return self._exchange(kept, body, headers)
+            except (http.client.RemoteDisconnected, ConnectionError, BrokenPipeError):
+                kept.close()
+        return self._first(body, headers)
+
+    def _first(self, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        connection = self._connected()
+        try:
+            return self._exchange(connection, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(type(error).__name__) from error
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _connected(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=self._connect_timeout)
+        try:
+            connection.connect()
+        except OSError as error:
+            connection.close()
+            raise NotReached(type(error).__name__) from error
+        connection.sock.settimeout(self._answer_timeout)
+        return connection
+
+    def _exchange(self, connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        try:
+            connection.request("POST", self._path, body=body, headers=dict(headers))
+            response = connection.getresponse()
+            data = self._read(response)
+        except TimeoutError as error:
+            connection.close()
+            raise NoAnswer("TimeoutError") from error
+        except BaseException:
+            connection.close()
+            raise
+        if response.will_close:
+            connection.close()
+        else:
+            with self._lock:
+                self._idle.append(connection)
+        return HttpAnswer(response.status, response.headers.get("Content-Type", ""), data)
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        parts: list[bytes] = []
+        total = 0
+        while piece := response.read(_PIECE):
+            total += len(piece)
+            if total > self._max_answer:
+                raise NoAnswer("the answer is too large")
+            parts.append(piece)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close what is kept."""
+        with self._lock:
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()

@@ -1,0 +1,59 @@
+"""Simple SOAP 1.2 exchanges with a registry."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from lxml import etree
+
+from common.client.connections import Connections, NoAnswer
+from common.ebxml.objects import Element
+from common.observe import correlation
+from common.soap.content_type import MimeError, parse_content_type
+from common.soap.encoding import XmlRefused
+from common.soap.envelope import ANONYMOUS, read_envelope, write_envelope
+from common.soap.faults import SoapFault, read_fault
+from common.soap.xml import XmlLimits, parse
+from common.standard.transactions import Transaction
+
+CORRELATION = "X-Correlation-Id"
+
+
+class SoapClient:
+    """Sends messages to one SOAP address."""
+
+    def __init__(self, url: str, connections: Connections, limits: XmlLimits) -> None:
+        self._url = url
+        self._connections = connections
+        self._limits = limits
+
+    def call(self, transaction: Transaction, body: bytes, *, message_id: str | None = None) -> Element:
+        """The body of the answer; SoapFault, NotReached, or NoAnswer where what came back is no answer."""
+        envelope = write_envelope(
+            transaction.action,
+            body,
+            message_id=message_id or f"urn:uuid:{uuid4()}",
+            to=self._url,
+            reply_to=ANONYMOUS,
+        )
+        headers = {
+            "Content-Type": f'application/soap+xml; charset=UTF-8; action="{transaction.action}"',
+            CORRELATION: correlation.current() or correlation.new(),
+        }
+        answer = self._connections.post(envelope, headers)
+        return self._body(answer.body, answer.content_type)
+
+    def _body(self, data: bytes, content_type: str) -> Element:
+        try:
+            charset = parse_content_type(content_type).charset
+            body = read_envelope(parse(data, self._limits, charset)).body
+        except (MimeError, XmlRefused, SoapFault, etree.LxmlError) as error:
+            raise NoAnswer("what came back is not a SOAP 1.2 message") from error
+        fault = read_fault(body)
+        if fault is not None:
+            raise fault
+        return body
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.close()

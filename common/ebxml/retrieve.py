@@ -1,0 +1,73 @@
+"""RetrieveDocumentSetRequest and -Response, the bodies of ITI-43 (ITI TF-2 3.43)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+from common.ebxml import names as n
+from common.ebxml.objects import Element
+from common.ebxml.responses import write_registry_response
+from common.model import RegistryResponse
+from common.standard.identifiers import XDS
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRequest:
+    """One document that is asked for."""
+
+    repository_unique_id: str
+    document_unique_id: str
+    home_community_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentResponse:
+    """One document that is sent, without its bytes."""
+
+    asked: DocumentRequest
+    mime_type: str
+
+
+def read_retrieve(request: Element) -> list[DocumentRequest]:
+    """The documents asked for, in order; missing ids are empty text."""
+    return [
+        DocumentRequest(
+            (each.findtext(n.REPOSITORY_UNIQUE_ID) or "").strip(),
+            (each.findtext(n.DOCUMENT_UNIQUE_ID) or "").strip(),
+            (each.findtext(n.HOME_COMMUNITY_ID) or "").strip() or None,
+        )
+        for each in request
+        if each.tag == n.DOCUMENT_REQUEST
+    ]
+
+
+def write_retrieve(requests: Iterable[DocumentRequest]) -> bytes:
+    """``xds:RetrieveDocumentSetRequest``."""
+    inner = "".join(f"<xds:DocumentRequest>{_ids(each)}</xds:DocumentRequest>" for each in requests)
+    return f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDS}">{inner}</xds:RetrieveDocumentSetRequest>'.encode()
+
+
+def _ids(asked: DocumentRequest) -> str:
+    home = asked.home_community_id
+    told = f"<xds:HomeCommunityId>{escape(home)}</xds:HomeCommunityId>" if home else ""
+    return (
+        f"{told}<xds:RepositoryUniqueId>{escape(asked.repository_unique_id)}</xds:RepositoryUniqueId>"
+        f"<xds:DocumentUniqueId>{escape(asked.document_unique_id)}</xds:DocumentUniqueId>"
+    )
+
+
+_END: Final = b"</xds:Document></xds:DocumentResponse>"
+
+
+def write_retrieve_response(response: RegistryResponse, documents: Sequence[DocumentResponse]) -> tuple[bytes, ...]:
+    """``xds:RetrieveDocumentSetResponse`` in pieces: between piece n and n+1 belongs document n."""
+    head = f'<xds:RetrieveDocumentSetResponse xmlns:xds="{XDS}">'.encode() + write_registry_response(response)
+    pieces: list[bytes] = []
+    for each in documents:
+        told = f"<xds:DocumentResponse>{_ids(each.asked)}<xds:mimeType>{escape(each.mime_type)}</xds:mimeType>"
+        pieces.append(head + told.encode() + b"<xds:Document>")
+        head = _END
+    return (*pieces, head + b"</xds:RetrieveDocumentSetResponse>")

@@ -1,0 +1,139 @@
+"""ITI-41: stores documents, registers them, and settles what came of it (ITI TF-2 3.41)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.ebxml.objects import Element
+from common.ebxml.provide import Provided, ProvidedEntry, complete, read_provide, submission_bytes
+from common.model import RegistryError, RegistryResponse, Status
+from common.observe import correlation, metrics
+from common.rules import Objection
+from common.standard.errors import ErrorCode
+from repository.intake import Intake
+from repository.registry import Registry, RegistryUnclear, RegistryUnreachable, derived_message_id
+from repository.rules.provide import PROVIDE, Bytes, Delivery, Entry
+from repository.storage import Blob, Busy, DocumentStore, OutOfSpace, StorageError, Upload
+
+log = logging.getLogger("portolan.provide")
+
+STORAGE_ERRORS = (
+    (OutOfSpace, ErrorCode.XDSRepositoryOutOfResources, "there is no room for the documents: send again later"),
+    (Busy, ErrorCode.XDSRepositoryBusy, "the document store is busy: send the same message again later"),
+    (StorageError, ErrorCode.XDSRepositoryError, "the documents could not be stored: send the same message again"),
+)
+
+
+def storage_objection(error: StorageError) -> Objection:
+    """What the source hears when the store fails."""
+    code, told = next((code, told) for kind, code, told in STORAGE_ERRORS if isinstance(error, kind))
+    return Objection(code, "", told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A delivery with the upload of each Document element."""
+
+    provided: Provided
+    uploads: dict[str, Upload]
+
+
+class Provide:
+    """Takes documents in."""
+
+    def __init__(self, store: DocumentStore, registry: Registry, *, repository_unique_id: str) -> None:
+        self._store = store
+        self._registry = registry
+        self._repository_unique_id = repository_unique_id
+
+    def provide(self, request: Element, intake: Intake, *, message_id: str | None) -> RegistryResponse:
+        """The registry's own answer, or the repository's objections."""
+        received = self._received(request, intake)
+        if intake.broken:
+            return _failure([storage_objection(intake.broken)])
+        if objections := PROVIDE.check(_delivery(received)):
+            return _failure(objections)
+        blobs: list[Blob] = []
+        try:
+            self._store_all(received, blobs)
+        except StorageError as error:
+            log.error("could not store: %s", error)
+            self._drop(blobs)
+            return _failure([storage_objection(error)])
+        return self._registered(received.provided, blobs, message_id)
+
+    def _received(self, request: Element, intake: Intake) -> _Received:
+        provided = read_provide(request)
+        uploads: dict[str, Upload] = {}
+        for name, document in provided.documents:
+            upload = intake.of(document)
+            if upload is not None:
+                uploads[name] = upload
+        return _Received(provided, uploads)
+
+    def _store_all(self, received: _Received, blobs: list[Blob]) -> None:
+        """Durable and marked, before the registry is told (ITI TF-2 3.41.4.1.3)."""
+        for entry in received.provided.entries:
+            upload = received.uploads[entry.id]
+            sha1, size = upload.sha1(), upload.size
+            blobs.append(upload.commit(entry.unique_id, entry.mime_type))
+            complete(entry, sha1=sha1, size=size, repository_unique_id=self._repository_unique_id)
+            metrics.document_bytes("in", size)
+
+    def _registered(self, provided: Provided, blobs: Sequence[Blob], message_id: str | None) -> RegistryResponse:
+        assert provided.submit is not None  # a rule has seen to it
+        submission = submission_bytes(provided.submit)
+        try:
+            response = self._registry.register(submission, message_id=derived_message_id(message_id))
+        except RegistryUnreachable:
+            log.warning("the registry cannot be reached")
+            self._drop(blobs)
+            told = "the registry cannot be reached, and nothing was stored: send the same message again later"
+            return _failure([Objection(ErrorCode.XDSRegistryNotAvailable, "", told)])
+        except RegistryUnclear as unclear:
+            # Unknown is not failed: the bytes stay, marked, until it is known whether an entry points at them.
+            log.warning("the registry gave no clear answer: %s", unclear)
+            told = "the registry gave no clear answer, so the outcome is unknown: send the same message again"
+            return _failure([Objection(ErrorCode.XDSRepositoryError, "", told)])
+        if response.status is Status.SUCCESS:
+            self._settle(blobs)
+        else:
+            self._drop(blobs)
+        return response
+
+    def _settle(self, blobs: Sequence[Blob]) -> None:
+        """A mark that cannot be taken away now is taken away by the sweeper: the documents are registered."""
+        for blob in blobs:
+            try:
+                self._store.settle(blob)
+            except StorageError as error:
+                log.error("a registered document keeps its mark for now: %s", error)
+
+    def _drop(self, blobs: Sequence[Blob]) -> None:
+        for blob in blobs:
+            try:
+                self._store.remove(blob)
+            except StorageError as error:
+                log.error("bytes that nothing points at stay for the sweeper: %s", error)
+
+
+def _delivery(received: _Received) -> Delivery:
+    provided = received.provided
+    return Delivery(
+        has_submission=provided.submit is not None,
+        entries=tuple(_entry(entry) for entry in provided.entries),
+        documents=tuple(name for name, _ in provided.documents),
+        received={name: Bytes(upload.sha1(), upload.size) for name, upload in received.uploads.items()},
+    )
+
+
+def _entry(entry: ProvidedEntry) -> Entry:
+    return Entry(entry.id, entry.unique_id, entry.is_stable, entry.hash, entry.size)
+
+
+def _failure(objections: Sequence[Objection]) -> RegistryResponse:
+    current = correlation.current()
+    errors: tuple[RegistryError, ...] = tuple(objection.as_error(current) for objection in objections)
+    return RegistryResponse(Status.FAILURE, errors)

@@ -1,0 +1,91 @@
+"""The repository's registry, over SOAP: registers (ITI-42), and tells what is registered (ITI-18)."""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, uuid5
+
+from common.client.connections import NeighbourError, NoAnswer, NotReached
+from common.client.soap import SoapClient
+from common.ebxml import names as n
+from common.ebxml.objects import Element, read_entry
+from common.ebxml.query import AdhocQuery, ReturnType, write_query
+from common.ebxml.responses import UnreadableAnswerError, read_registry_response
+from common.faults import checkpoint
+from common.model import DocumentEntry, RegistryResponse, Status
+from common.soap.faults import SoapFault
+from common.standard.queries import BY_NAME
+from common.standard.transactions import ITI_18, ITI_42
+
+
+class RegistryUnreachable(Exception):  # noqa: N818
+    """Nothing was sent to the registry."""
+
+
+class RegistryUnclear(Exception):  # noqa: N818
+    """The registry gave no clear answer; what it did is unknown."""
+
+
+def derived_message_id(source_message_id: str | None) -> str | None:
+    """The same ITI-42 MessageID for the same ITI-41, so that the registry knows a repetition."""
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, source_message_id)}" if source_message_id else None
+
+
+class Registry:
+    """One registry, by its SOAP address."""
+
+    def __init__(self, client: SoapClient) -> None:
+        self._client = client
+
+    def register(self, submission: bytes, *, message_id: str | None) -> RegistryResponse:
+        """The registry's answer to ITI-42; RegistryUnreachable, RegistryUnclear."""
+        checkpoint("iti42.sent")
+        try:
+            body = self._client.call(ITI_42, submission, message_id=message_id)
+            if body.tag != n.REGISTRY_RESPONSE:
+                raise RegistryUnclear("what came back is no RegistryResponse")
+            response = read_registry_response(body)
+        except NotReached as error:
+            raise RegistryUnreachable(str(error)) from error
+        except (NoAnswer, SoapFault, UnreadableAnswerError) as error:
+            raise RegistryUnclear(str(error)) from error
+        checkpoint("iti42.answered")
+        return response
+
+    def hash_of(self, unique_id: str) -> str | None:
+        """The registered SHA-1 of a document, ``None`` when it is not registered.
+
+        Ids first: whole objects of one uniqueId may be of several patients, and then cannot be had at once.
+        """
+        name = "$XDSDocumentEntryUniqueId"
+        refs = self._query({name: _quoted(unique_id)}, ReturnType.OBJECT_REF)
+        names = [ref.get("id", "") for ref in refs if ref.tag == n.OBJECT_REF]
+        if not names:
+            return None
+        found = self._query({"$XDSDocumentEntryEntryUUID": _quoted(names[0])}, ReturnType.LEAF_CLASS)
+        entries = [read_entry(each, []) for each in found if each.tag == n.EXTRINSIC_OBJECT]
+        return _hash(entries[0]) if entries else None
+
+    def _query(self, slots: dict[str, str], return_type: ReturnType) -> Element:
+        asked = tuple((name, (value,)) for name, value in {**slots, "$MetadataLevel": "2"}.items())
+        query = AdhocQuery(BY_NAME["GetDocuments"].id, return_type, asked)
+        try:
+            body = self._client.call(ITI_18, write_query(query))
+            response = read_registry_response(body)
+        except (NeighbourError, SoapFault, UnreadableAnswerError) as error:
+            raise RegistryUnclear(str(error)) from error
+        objects = body.find(n.REGISTRY_OBJECT_LIST)
+        if response.status is not Status.SUCCESS or objects is None:
+            raise RegistryUnclear("the registry did not answer the query")
+        return objects
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _quoted(value: str) -> str:
+    return "('" + value.replace("'", "''") + "')"
+
+
+def _hash(entry: DocumentEntry) -> str | None:
+    return entry.hash.lower() if entry.hash else None

@@ -1,0 +1,139 @@
+"""ITI-43: gives documents back, byte for byte (ITI TF-2 3.43)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from common.ebxml.retrieve import DocumentRequest
+from common.model import RegistryError, RegistryResponse, Status
+from common.observe import correlation, metrics
+from common.standard.errors import ErrorCode
+from repository.registry import RegistryUnclear
+from repository.settling import Settling
+from repository.storage import Blob, Busy, DocumentStore, Reader, StorageError
+
+log = logging.getLogger("portolan.retrieve")
+
+SMALL = 1024 * 1024
+"""Documents up to this size are read at once, as long as one answer holds few of them (bytes)."""
+HELD = 8 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A document on its way out: held in memory when small, else read while it is sent."""
+
+    asked: DocumentRequest
+    mime_type: str
+    size: int
+    content: bytes | None = None
+    reader: Reader | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes; a document that turns out damaged raises before its last chunk."""
+        metrics.document_bytes("out", self.size)
+        if self.content is not None:
+            yield self.content
+        elif self.reader is not None:
+            yield from self.reader
+
+    def close(self) -> None:
+        """Let go of the file or connection."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+@dataclass(slots=True)
+class Retrieved:
+    """What can be sent, and what is told of the rest."""
+
+    documents: list[Outgoing] = field(default_factory=list)
+    errors: list[RegistryError] = field(default_factory=list)
+    held: int = 0
+
+    @property
+    def response(self) -> RegistryResponse:
+        """All: Success; some: PartialSuccess; none: Failure (ITI TF-2 3.43.4.2.3)."""
+        partly = Status.PARTIAL_SUCCESS if self.documents else Status.FAILURE
+        status = partly if self.errors else Status.SUCCESS
+        return RegistryResponse(status, tuple(self.errors))
+
+
+class Retrieve:
+    """Gives documents out."""
+
+    def __init__(
+        self, store: DocumentStore, settling: Settling, *, repository_unique_id: str, max_documents: int
+    ) -> None:
+        self._store = store
+        self._settling = settling
+        self._repository_unique_id = repository_unique_id
+        self._max_documents = max_documents
+
+    def retrieve(self, requests: list[DocumentRequest]) -> Retrieved:
+        """Each document, or an error that names it; never both, never neither."""
+        found = Retrieved()
+        if not requests or len(requests) > self._max_documents:
+            told = f"between 1 and {self._max_documents} documents can be asked for, and {len(requests)} were"
+            code = ErrorCode.XDSTooManyResults if requests else ErrorCode.XDSRepositoryError
+            found.errors.append(_error(code, told, ""))
+            return found
+        try:
+            for asked in requests:
+                self._one(asked, found)
+        except BaseException:
+            for document in found.documents:
+                document.close()
+            raise
+        return found
+
+    def _one(self, asked: DocumentRequest, found: Retrieved) -> None:
+        name = asked.document_unique_id
+        if asked.repository_unique_id != self._repository_unique_id:
+            told = f"this is the repository {self._repository_unique_id}, not the one asked for"
+            found.errors.append(_error(ErrorCode.XDSUnknownRepositoryId, told, name))
+            return
+        try:
+            blob = self._blob(name)
+            if blob is None:
+                told = "no such document can be had here"
+                found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
+                return
+            document = self._opened(asked, blob, found)
+        except Busy:
+            told = "the document store is busy: ask again later"
+            found.errors.append(_error(ErrorCode.XDSRepositoryBusy, told, name))
+        except RegistryUnclear:
+            told = "whether the document is registered cannot be told now: ask again later"
+            found.errors.append(_error(ErrorCode.XDSRepositoryError, told, name))
+        except StorageError as error:
+            log.error("a stored document cannot be given out: %s", error)
+            told = "the document is registered, but its stored bytes are damaged or gone: tell the operator"
+            found.errors.append(_error(ErrorCode.XDSRepositoryError, told, name))
+        else:
+            found.documents.append(document)
+
+    def _blob(self, unique_id: str) -> Blob | None:
+        """The settled bytes; for marked ones the registry is asked first whether they count."""
+        for blob in self._store.find(unique_id):
+            if not blob.pending:
+                return blob
+            settled = self._settling.settle(blob)
+            if settled is not None:
+                return settled
+        return None
+
+    def _opened(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing:
+        if blob.size <= SMALL and found.held + blob.size <= HELD:
+            found.held += blob.size
+            with self._store.read(blob) as reader:
+                return Outgoing(asked, blob.mime_type, blob.size, content=reader.content())
+        self._store.verify(blob)
+        return Outgoing(asked, blob.mime_type, blob.size, reader=self._store.read(blob))
+
+
+def _error(code: ErrorCode, told: str, document_unique_id: str) -> RegistryError:
+    context = f"{document_unique_id[:256]}: {told}" if document_unique_id else told
+    return RegistryError(code, f"{context} [{correlation.current()}]", document_unique_id[:256])

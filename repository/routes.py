@@ -1,0 +1,76 @@
+"""The Repository's SOAP address: opens bodies, calls the actions, writes bodies. Nothing is decided here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.ebxml.responses import write_registry_response
+from common.ebxml.retrieve import DocumentResponse, read_retrieve, write_retrieve_response
+from common.model import RegistryError, RegistryResponse, Status
+from common.observe import metrics
+from common.settings import Settings
+from common.standard.errors import ErrorCode
+from common.standard.transactions import ITI_41, ITI_43, Transaction
+from common.web.answers import Reply
+from common.web.door import Address, Door
+from common.web.message import Message
+from repository.intake import Intake
+from repository.provide import Provide
+from repository.retrieve import Retrieve
+from repository.storage import DocumentStore
+
+TRANSACTIONS: Final = (ITI_41, ITI_43)
+
+
+class Routes:
+    """The transactions, each by its function."""
+
+    def __init__(self, provide: Provide, retrieve: Retrieve) -> None:
+        self._provide = provide
+        self._retrieve = retrieve
+
+    def act(self, message: Message, intake: Intake) -> Reply:
+        """Carry out the transaction that a message asks for."""
+        if message.transaction is ITI_41:
+            response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id)
+            return Reply((write_registry_response(response),), outcome=outcome(response))
+        return self._retrieved(message)
+
+    def _retrieved(self, message: Message) -> Reply:
+        found = self._retrieve.retrieve(read_retrieve(message.envelope.body))
+        response = found.response
+        told = [DocumentResponse(document.asked, document.mime_type) for document in found.documents]
+        return Reply(write_retrieve_response(response, told), tuple(found.documents), outcome(response))
+
+    def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
+        """The answer for a breakdown of ours."""
+        told = f"the repository failed: send the same message again, or tell its operator [{correlation_id}]"
+        response = RegistryResponse(Status.FAILURE, (RegistryError(ErrorCode.XDSRepositoryError, told),))
+        if transaction is ITI_43:
+            return Reply(write_retrieve_response(response, ()), outcome=outcome(response))
+        return Reply((write_registry_response(response),), outcome=outcome(response))
+
+
+def outcome(response: RegistryResponse) -> str:
+    """One word for logs and metrics; each error is counted."""
+    for error in response.errors:
+        metrics.error(error.code)
+    return response.status.name.title().replace("_", "")
+
+
+def door(routes: Routes, store: DocumentStore, settings: Settings) -> Door:
+    """The address and all that is served at it."""
+    return Door(
+        Address(
+            service="repository",
+            path="/repository",
+            wsdl="repository.wsdl",
+            url=settings.repository_url,
+            transactions=TRANSACTIONS,
+            max_bytes=settings.max_submission_bytes,
+            parts=lambda: Intake(store, max_document=settings.max_document_bytes),
+            act=routes.act,
+            fail=routes.fail,
+        ),
+        settings,
+    )
