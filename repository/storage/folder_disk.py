@@ -28,11 +28,13 @@ class Disk:
         self.incoming = f"{self.root}/incoming"
         self.pending = f"{self.root}/pending"
         self.documents = f"{self.root}/documents"
+        is_new = not os.path.isdir(self.root)
         with told_plainly("making the storage folder"):
             for place in (self.incoming, self.pending, self.documents):
                 os.makedirs(place, exist_ok=True)
         self.sync_directory(self.root)
-        self.sync_directory(os.path.dirname(self.root))
+        if is_new:
+            self.sync_directory(os.path.dirname(self.root))
         self.pending_entries = SharedSync(self, self.pending)
 
     def path(self, locator: str) -> str:
@@ -55,16 +57,16 @@ class Disk:
             raise self._distrust() from error
 
     def sync_directory(self, path: str) -> None:
-        """Sync the entries of a directory; any failure is final."""
+        """Sync the entries of a directory; a sync that fails is final."""
         self.require_trust()
-        try:
+        with told_plainly("opening a directory to sync it"):
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        try:
+            os.fsync(handle)
         except OSError as error:
             raise self._distrust() from error
+        finally:
+            os.close(handle)
 
     def _distrust(self) -> Failed:
         _distrusted.add(self.root)

@@ -14,6 +14,7 @@ import pytest
 from common.faults import armed
 from repository.storage import Blob, Damaged, DocumentStore, Failed, OutOfSpace, open_store
 from repository.storage.folder import FolderStore
+from repository.storage.later import Later
 from tests.suites.storage_suite import MIB, StorageSuite, content_of, settled, some_bytes, stored
 
 
@@ -94,6 +95,24 @@ def test_d10_after_a_failed_sync_nothing_more_is_written(store: DocumentStore, m
             action()
     assert store.find("1.2.5") == store.find("1.2.6") == []
     assert content_of(store, kept) == b"kept"
+
+
+def test_running_out_of_open_files_is_not_taken_for_a_broken_disk(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = os.open
+
+    def refused(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opening(path, flags, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        with pytest.raises(Failed):
+            stored(store, "1.2.3")
+    assert store.find("1.2.3") == []
+    assert content_of(store, settled(store, "1.2.3")) == b"a letter"
 
 
 def test_d9_a_full_quota_at_the_sync_passes(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +222,25 @@ def test_no_name_on_disk_comes_from_outside(tmp_path: Path, store: DocumentStore
     names = [path.name for path in (tmp_path / "store" / "documents").rglob("*")]
     assert all(set(name) <= set("0123456789abcdef") for name in names)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
+
+
+def test_more_marks_than_may_wait_are_let_go_by_the_caller() -> None:
+    done: list[list[int]] = []
+    later = Later(done.append, pause=60, most=3)
+    for number in range(8):
+        later.add(number)
+    assert done == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    later.close()
+
+
+def test_what_was_put_off_and_fails_is_left_for_the_sweeper(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(items: list[int]) -> None:
+        raise Failed("no")
+
+    later = Later(broken)
+    later.add(1)
+    later.close()
+    assert "left for the sweeper" in caplog.text
 
 
 def test_a_storage_that_is_neither_folder_nor_bucket_is_refused() -> None:

@@ -6,13 +6,16 @@ import io
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import urllib3
 
-from repository.storage import Blob, Busy, DocumentStore, Failed, open_store
+from common.faults import FaultRaised, armed
+from repository.storage import Blob, Busy, Damaged, DocumentStore, Failed, open_store
 from repository.storage.s3 import S3Store
 from repository.storage.s3_keys import written
+from repository.storage.s3_wire import Wire
 from tests.servers.line import Line
 from tests.servers.process import free_port
 from tests.servers.s3 import S3Service
@@ -139,6 +142,44 @@ def test_a_removal_cut_in_the_middle_is_found_by_the_sweeper(
     again = reopen()
     [found] = again.pending(0)
     assert (found.unique_id, found.locator) == ("1.2.3", blob.locator)
+
+
+def test_the_mark_of_a_crash_after_settling_is_let_go(
+    service: S3Service, bucket: str, store: DocumentStore, reopen: Callable[[], DocumentStore]
+) -> None:
+    pending = stored(store, "1.2.3")
+    with armed("mark.removed=raise"), pytest.raises(FaultRaised):
+        store.settle(pending)
+    again = reopen()
+    assert [blob.pending for blob in again.find("1.2.3")] == [False]
+    assert list(again.pending(0)) == []
+    again.close()
+    assert sorted(key.partition("/")[0] for key in keys(service, bucket)) == ["data", "documents"]
+
+
+def test_d11_an_unreadable_description_is_damage_and_can_be_removed(
+    service: S3Service, bucket: str, reopen: Callable[[], DocumentStore]
+) -> None:
+    first = reopen()
+    settled(first, "1.2.3")
+    first.close()
+    [document] = [key for key in keys(service, bucket) if key.startswith("documents/")]
+    service.client().put_object(bucket, document, io.BytesIO(b"{}"), 2)
+    store = reopen()
+    [found] = store.find("1.2.3")
+    with pytest.raises(Damaged):
+        store.read(found)
+    assert [blob.sha1 for blob in store.all()] == [""]
+    store.remove(found)
+    assert reopen().find("1.2.3") == []
+
+
+def test_a_listing_goes_on_after_its_first_page(service: S3Service, bucket: str) -> None:
+    wire = Wire(bucket, service.endpoint, service.access_key, service.secret_key, "us-east-1")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda number: wire.put(f"many/{number:05}", b"x"), range(1003)))
+    assert [item.key for item in wire.listed("many/")] == [f"many/{number:05}" for number in range(1003)]
+    wire.close()
 
 
 def test_n4_a_store_that_is_down_is_busy_within_ten_seconds() -> None:
