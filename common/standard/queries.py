@@ -61,6 +61,7 @@ class Parameter:
     """One parameter. ``many``: takes a list. ``every``: may be repeated, and each must match (AND).
 
     ``missing_passes``: an object without the attribute passes. ``excludes``: what matches is left out.
+    ``inclusive``: an upper end that belongs to the range.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Parameter:
     required: bool = False
     missing_passes: bool = False
     excludes: bool = False
+    inclusive: bool = False
     of: type[RegistryObject] = DocumentEntry
 
 
@@ -164,7 +166,10 @@ def _twins(codes: Iterable[Parameter]) -> tuple[Parameter, ...]:
 _FOLDER: Final = "$XDSFolder"
 _FOLDER_FILTERS: Final = (
     _status(f"{_FOLDER}Status", Folder),
-    *_between(f"{_FOLDER}LastUpdateTime", "last_update_time", of=Folder),
+    Parameter(f"{_FOLDER}LastUpdateTimeFrom", Match.FROM, "last_update_time", of=Folder),
+    # The registry makes this time itself, to the second: a Folder changed in the second that a query calls
+    # "now" has to be found by it. (The standard's text says "inclusive" of upper ends; its formula says "<".)
+    Parameter(f"{_FOLDER}LastUpdateTimeTo", Match.TO, "last_update_time", inclusive=True, of=Folder),
     Parameter(f"{_FOLDER}CodeList", Match.CODE, "codes", many=True, every=True, of=Folder),
     LEVEL,
 )

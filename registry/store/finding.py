@@ -170,7 +170,7 @@ def _clause(row: Parameter, table: Table, prefix: str, size: int) -> ColumnEleme
     if row.match is Match.FROM:
         clause: ColumnElement[bool] = column >= values[0]
     elif row.match is Match.TO:
-        clause = column < values[0]
+        clause = column <= values[0] if row.inclusive else column < values[0]
     elif row.match in (Match.LIKE, Match.PATTERN):
         clause = or_(*[matches_any(column, value) for value in values])
     elif row.match is Match.CODE and row.field in _SEPARATED:
