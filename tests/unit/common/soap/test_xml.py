@@ -156,6 +156,13 @@ def test_malformed_xml_is_refused_without_quoting_it(data: bytes) -> None:
     assert len(reason) < 200
 
 
+def test_a_refusal_tells_of_its_own_message() -> None:
+    assert "invalid char" in refusal(b"<a>\0</a>")
+    assert "tag name mismatch" in refusal(b"<a></b>")
+    assert "256 levels" in refusal(b"<a>" * 300)
+    assert "invalid char" in refusal(b"<a>\0</a>")
+
+
 @given(st.binary(max_size=400))
 def test_x15_garbage_ends_in_a_refusal(data: bytes) -> None:
     for message in (data, b"<a>" + data + b"</a>"):
