@@ -1,0 +1,128 @@
+"""Starts Registry and Repository the way an operator does, on free ports, and stops them again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from tests.servers.process import free_port
+from tests.wire import Services
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Running:
+    """One service as a process of its own."""
+
+    name: str
+    port: int
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        """Its SOAP address."""
+        return f"http://127.0.0.1:{self.port}/{self.name}"
+
+    def start(self, **more: str) -> None:
+        """Start it, and wait until it is ready; ``more`` are further environment variables."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "console", "serve", self.name],
+                env={**self.environment, **more},
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.await_ready()
+
+    def await_ready(self, seconds: float = 30) -> None:
+        """Wait for ``/ready``."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.process is not None and self.process.poll() is not None:
+                break
+            try:
+                if requests.get(f"http://127.0.0.1:{self.port}/ready", timeout=2).ok:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} did not become ready:\n{self.log.read_text()[-3000:]}")
+
+    def stop(self) -> int:
+        """Ask it to end; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(30)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it and its workers at once, as a power cut would."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait(10)
+
+
+@dataclass
+class Pair:
+    """A Registry and a Repository that know each other."""
+
+    registry: Running
+    repository: Running
+    settings: dict[str, str]
+
+    @property
+    def services(self) -> Services:
+        """Their addresses, to speak to."""
+        return Services(self.registry.url, self.repository.url)
+
+    def start(self) -> None:
+        """Start both."""
+        self.registry.start()
+        self.repository.start()
+
+    def stop(self) -> None:
+        """Stop both, however they are."""
+        for each in (self.repository, self.registry):
+            if each.process is not None:
+                each.stop()
+
+
+def a_pair(data: Path, settings: Mapping[str, str] | None = None) -> Pair:
+    """A pair on free ports, not started yet; ``settings`` are PORTOLAN_ variables without that prefix."""
+    data.mkdir(parents=True, exist_ok=True)
+    registry, repository = free_port(), free_port()
+    named = {
+        "DATA": str(data),
+        "REGISTRY_BIND": f"127.0.0.1:{registry}",
+        "REPOSITORY_BIND": f"127.0.0.1:{repository}",
+        "REGISTRY_URL": f"http://127.0.0.1:{registry}/registry",
+        "REPOSITORY_URL": f"http://127.0.0.1:{repository}/repository",
+        "REGISTRY_WORKERS": "1",
+        "REPOSITORY_WORKERS": "1",
+        **(settings or {}),
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PORTOLAN_")}
+    environment = inherited | {f"PORTOLAN_{name}": value for name, value in named.items()}
+    return Pair(
+        Running("registry", registry, environment, data / "registry.log"),
+        Running("repository", repository, environment, data / "repository.log"),
+        named,
+    )

@@ -1,0 +1,33 @@
+"""Service tests run against running services, on both databases and both kinds of storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.running import a_pair
+from tests.servers.s3 import S3Service
+from tests.wire import Services
+
+BACK_ENDS = ("sqlite and folder", "postgresql and s3")
+
+
+@pytest.fixture(scope="session", params=BACK_ENDS)
+def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A Registry and a Repository for the session; tests keep apart by having patients of their own."""
+    settings: dict[str, str] = {}
+    if request.param == "postgresql and s3":
+        database: Callable[[], str] = request.getfixturevalue("postgres_database")
+        server: S3Service = request.getfixturevalue("minio_server")
+        settings = {
+            "DATABASE": database(),
+            "STORAGE": f"s3://{server.new_bucket()}",
+            "S3_ENDPOINT": server.endpoint,
+            "S3_ACCESS_KEY": server.access_key,
+            "S3_SECRET_KEY": server.secret_key,
+        }
+    pair = a_pair(tmp_path_factory.mktemp("services"), settings)
+    pair.start()
+    yield pair.services
+    pair.stop()
