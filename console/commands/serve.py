@@ -1,0 +1,70 @@
+"""`portolan serve`: start one service or all."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+import click
+
+from common.settings import Settings
+from console.cli import config_option, settings
+from console.failure import Failure
+from console.serving.server import run
+from console.serving.services import SERVICES, Service
+from console.serving.supervisor import Child, Supervisor
+
+
+@click.command()
+@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice(list(SERVICES)))
+@config_option
+@click.option("--no-migrate", is_flag=True, help="Refuse to start when the database's schema is behind.")
+@click.option("--child", is_flag=True, hidden=True)
+def serve(services: tuple[str, ...], no_migrate: bool, child: bool) -> None:
+    """Start services, and keep them running until Ctrl-C or SIGTERM.
+
+    SERVICE is registry or repository; without one, both are started. The Registry's database is brought to
+    this release's schema first. Each service has a process with workers of its own; one that dies is replaced.
+
+    \b
+    Examples:
+      portolan serve
+      portolan serve registry --config /etc/portolan.toml
+      PORTOLAN_DATA=/srv/portolan portolan serve
+    """
+    chosen = [SERVICES[name] for name in dict.fromkeys(services or SERVICES)]
+    current = settings()
+    if child:
+        run(chosen[0], current, migrate=not no_migrate)
+        return
+    supervise(chosen, current, ["--no-migrate"] if no_migrate else [])
+
+
+def supervise(chosen: Sequence[Service], current: Settings, options: Sequence[str]) -> None:
+    """Run services until a signal, saying where each is as soon as it answers."""
+    for service in chosen:
+        see_that_port_is_free(service, current)
+    children = [Child(service, current, options) for service in chosen]
+    Supervisor(children, lambda child: click.echo(child.service.told(current))).run()
+
+
+def see_that_port_is_free(service: Service, current: Settings) -> None:
+    """Failure when the address cannot be listened on; the workers share theirs and would not notice."""
+    host, port = service.host_and_port(current)
+    setting = f"PORTOLAN_{service.name.upper()}_BIND"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except PermissionError as error:
+        raise Failure(
+            f"The {service.name} may not listen on port {port}; choose one from 1024 in {setting}."
+        ) from error
+    except OSError as error:
+        if error.errno and "in use" in str(error.strerror):
+            raise Failure(
+                f"Port {port} is in use by another program; stop it, or give the {service.name} another port in "
+                f"{setting}."
+            ) from error
+        raise Failure(f"The {service.name} cannot listen on {host} (setting {setting}): {error.strerror}.") from error

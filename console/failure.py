@@ -1,0 +1,62 @@
+"""What a command says when it cannot do what it was asked to: one or two sentences, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+import click
+
+from common.settings import SettingsError
+
+WRONG_USAGE: Final = 2
+HOPELESS: Final = 3
+"""The exit code of a server that would fail in the same way if it were started again."""
+
+
+class Failure(click.ClickException):
+    """An end with an exit code, and sentences that say what is wrong and what to do."""
+
+    def __init__(self, *sentences: str, code: int = 1) -> None:
+        super().__init__("\n".join(sentences))
+        self.code = code
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """What the process ends with."""
+        return self.code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentences to stderr, each on a line of its own."""
+        for line in self.message.splitlines():
+            click.echo(f"portolan: {line}", file=file, err=file is None)
+
+
+@contextmanager
+def told_in_sentences(*, debug: bool) -> Iterator[None]:
+    """Turn whatever a command raises into a Failure; with `debug` a traceback says it all."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except SettingsError as error:
+        raise Failure(*error.problems, code=WRONG_USAGE) from error
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough, as `head` does.
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        raise Failure(*sentences(error)) from error
+
+
+def sentences(error: Exception) -> tuple[str, ...]:
+    """What went wrong, for a person; errors that nobody foresaw are named and lead to --debug."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return (f"{error.strerror}{where}.",)
+    return (
+        f"Something went wrong that should not have: {type(error).__name__}.",
+        "Run it again with --debug before the command to see where, and report it.",
+    )

@@ -1,0 +1,86 @@
+"""The services that can be started, each a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+
+from common.settings import Settings
+from common.settings_types import split_bind
+
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+
+
+@dataclass(frozen=True)
+class Service:
+    """What differs between services; `describe` names what a person may want to know, without secrets."""
+
+    name: str
+    bind: Callable[[Settings], str]
+    url: Callable[[Settings], str]
+    threads: Callable[[Settings], int]
+    describe: Callable[[Settings], str]
+
+    @property
+    def target(self) -> str:
+        """The factory of its WSGI application, as granian names it."""
+        return f"console.wsgi:{self.name}"
+
+    def host_and_port(self, settings: Settings) -> tuple[str, int]:
+        """Where it listens."""
+        return split_bind(self.bind(settings))
+
+    def local(self, settings: Settings, path: str = "") -> str:
+        """An address at which it can be reached from this machine."""
+        host, port = self.host_and_port(settings)
+        host = _ANY.get(host, host)
+        return f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"
+
+    def told(self, settings: Settings) -> str:
+        """One line for whoever started it."""
+        address = self.local(settings, f"/{self.name}")
+        outside = self.url(settings)
+        elsewhere = "" if _same(address, outside) else f", for others {outside}"
+        workers = settings.workers(self.name)
+        crew = f"{workers} worker{'s' if workers > 1 else ''} of {self.threads(settings)} threads"
+        return f"{self.name:<10}  {address}{elsewhere}  ({self.describe(settings)}; {crew})"
+
+
+def _same(one: str, other: str) -> bool:
+    first, second = urlsplit(one), urlsplit(other)
+    return (first.hostname, first.port, first.path) == (second.hostname, second.port, second.path)
+
+
+def shown_database(settings: Settings) -> str:
+    """The database's URL with its password hidden."""
+    return make_url(settings.database_url).render_as_string(hide_password=True)
+
+
+def shown_storage(settings: Settings) -> str:
+    """The storage's folder, or its bucket and server."""
+    return f"{settings.storage} at {settings.s3_endpoint}" if settings.bucket else settings.storage_url
+
+
+SERVICES: Final = {
+    row.name: row
+    for row in (
+        Service(
+            "registry",
+            bind=lambda settings: settings.registry_bind,
+            url=lambda settings: settings.registry_url,
+            threads=lambda settings: settings.registry_threads,
+            describe=lambda settings: f"database {shown_database(settings)}",
+        ),
+        Service(
+            "repository",
+            bind=lambda settings: settings.repository_bind,
+            url=lambda settings: settings.repository_url,
+            threads=lambda settings: settings.repository_threads,
+            describe=lambda settings: f"storage {shown_storage(settings)}, uid {settings.repository_uid}",
+        ),
+    )
+}

@@ -1,0 +1,160 @@
+"""Keeps one child process for each service running until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from common.settings import Settings
+from console.failure import HOPELESS, Failure
+from console.serving.services import Service
+
+_TICK: Final = 0.1
+_PAUSE: Final = 1.0
+_AT_ONCE: Final = 5.0
+_MOST_TRIES: Final = 3
+_STOP_SECONDS: Final = 30.0
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Child:
+    """One service's process, started again when it dies by itself."""
+
+    def __init__(self, service: Service, settings: Settings, options: Sequence[str]) -> None:
+        self.service = service
+        self._settings = settings
+        self._command = [sys.executable, "-m", "console", "serve", "--child", *options, service.name]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._began = self._again_at = 0.0
+        self._failures = 0
+        self.live = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the process in a session of its own: Ctrl-C in a terminal is for the supervisor alone."""
+        self._began, self.live = time.monotonic(), False
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+
+    def look_after(self) -> None:
+        """Start it again a while after it ended; Failure when it ends at once time after time."""
+        if self._process is None:
+            if time.monotonic() >= self._again_at:
+                self.start()
+            return
+        code = self._process.poll()
+        if code is None:
+            return
+        self._failures = self._failures + 1 if self._ended_at_once() else 1
+        if code == HOPELESS or self._failures >= _MOST_TRIES:
+            times = f" {self._failures} times in a row" if self._failures > 1 else ""
+            raise Failure(f"The {self.service.name} ended as soon as it was started{times} ({_ending(code)}).")
+        click_err(f"the {self.service.name} ended ({_ending(code)}); it is started again")
+        self._process, self._again_at = None, time.monotonic() + _PAUSE
+
+    def _ended_at_once(self) -> bool:
+        return time.monotonic() - self._began < _AT_ONCE
+
+    def answers(self) -> bool:
+        """Whether it answers at /live."""
+        try:
+            with urllib.request.urlopen(self.service.local(self._settings, "/live"), timeout=1) as answer:  # noqa: S310
+                self.live = answer.status == 200
+        except (OSError, urllib.error.URLError):
+            self.live = False
+        return self.live
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, and with SIGKILL to its workers too."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
+
+
+def click_err(text: str) -> None:
+    """One line on stderr."""
+    print(f"portolan: {text}", file=sys.stderr, flush=True)
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+class Supervisor:
+    """Starts children, tells when each is up, and ends when asked to."""
+
+    def __init__(self, children: Sequence[Child], told: Callable[[Child], None]) -> None:
+        self._children = list(children)
+        self._told = told
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Run until a signal or `stop`; the children are gone when this returns or raises."""
+        self._hear_signals()
+        try:
+            for child in self._children:
+                child.start()
+            waiting = list(self._children)
+            while not self._stop.wait(_TICK):
+                self._look_after()
+                for child in [child for child in waiting if child.answers()]:
+                    waiting.remove(child)
+                    self._told(child)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """Have `run` return soon."""
+        self._stop.set()
+
+    def _hear_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                signal.signal(number, lambda *_: self._stop.set())
+
+    def _look_after(self) -> None:
+        for child in self._children:
+            child.look_after()
+        if os.getpid() == 1:
+            _reap({child.pid for child in self._children})
+
+    def _end(self) -> None:
+        """Stop the last service first: the Repository may still have to register what it took in."""
+        deadline = time.monotonic() + _STOP_SECONDS
+        for number, child in enumerate(reversed(self._children)):
+            child.signal(signal.SIGTERM)
+            rest = len(self._children) - 1 - number
+            _await_end(child, deadline - 5 * rest)
+        for child in self._children:
+            _await_end(child, deadline)
+            child.signal(signal.SIGKILL)
+
+
+def _await_end(child: Child, deadline: float) -> None:
+    while child.pid is not None and time.monotonic() < deadline:
+        time.sleep(_TICK / 4)
+
+
+def _reap(ours: set[int | None]) -> None:
+    """As process 1, take note of the ends of processes that lost their parent, so that none stays a zombie."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            if ended.si_pid in ours:
+                return
+            os.waitpid(ended.si_pid, 0)

@@ -1,0 +1,39 @@
+"""What granian calls in every worker: factories of the WSGI applications.
+
+The services are imported when they are asked for, since their metrics look for a directory when they are imported.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from common.observe.logging import configure
+from common.settings import Settings, load
+from console.serving.parent import end_with_parent
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def _begin(service: str) -> Settings:
+    settings = load(os.environ)
+    configure(settings.log_level, settings.log_format, service)
+    end_with_parent()
+    return settings
+
+
+def registry() -> Flask:
+    """The Registry."""
+    settings = _begin("registry")
+    from registry.app import create_app
+
+    return create_app(settings)
+
+
+def repository() -> Flask:
+    """The Repository."""
+    settings = _begin("repository")
+    from repository.app import create_app
+
+    return create_app(settings)
