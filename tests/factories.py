@@ -144,7 +144,7 @@ def a_link(
 ) -> Association:
     """An Association between two objects, or ids."""
 
-    def name(end: End) -> str:
+    def name(end: RegistryObject | str) -> str:
         return end if isinstance(end, str) else end.entry_uuid
 
     link = Association(f"Link{next(_names):04d}", type=type_, source=name(source), target=name(target))

@@ -62,7 +62,7 @@ def _matches_any_postgresql(element: FunctionElement[bool], compiler: SQLCompile
     column, pattern = _two(element)
     return (
         f"EXISTS (SELECT 1 FROM unnest(string_to_array({compiler.process(column, **kw)}, E'\\x1f')) AS one_value "
-        f"WHERE one_value <> '' AND one_value LIKE {compiler.process(pattern, **kw)} ESCAPE '')"  # noqa: S608
+        f"WHERE one_value <> '' AND one_value LIKE {compiler.process(pattern, **kw)} ESCAPE '')"
     )
 
 

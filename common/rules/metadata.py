@@ -30,7 +30,17 @@ MAX_LOCALIZED: Final = 1024  # rim:FreeFormText
 # Titles: fewer than 128 characters for an entry, at most 256 elsewhere (ITI TF-3 4.2.3.2.27, 4.2.3.3.10).
 MAX_TITLE: Final[dict[type[RegistryObject], int]] = {DocumentEntry: 127, SubmissionSet: 255, Folder: 256}
 
-_TABLES: Final = {kind: tuple((row, CHECKS.get(row.type)) for row in rows) for kind, rows in ATTRIBUTES.items()}
+_Row = tuple[Attribute, types.Check | None, bool, bool]
+
+
+def _rows(kind: type[RegistryObject], mode: By) -> tuple[_Row, ...]:
+    """Each attribute with its check, and whether it is required or forbidden: asked once, not per message."""
+    return tuple(
+        (row, CHECKS.get(row.type), bool(row.required & mode), bool(row.forbidden & mode)) for row in ATTRIBUTES[kind]
+    )
+
+
+_TABLES: Final = {(kind, mode): _rows(kind, mode) for kind in ATTRIBUTES for mode in (By.REGISTER, By.ON_DEMAND)}
 
 
 def attributes_are_there_and_well_formed(submission: Submission, mode: By) -> Objections:
@@ -41,13 +51,12 @@ def attributes_are_there_and_well_formed(submission: Submission, mode: By) -> Ob
 
 
 def _attributes(item: RegistryObject, mode: By) -> Iterator[str]:
-    for row, check in _TABLES[type(item)]:
+    for row, check, required, forbidden in _TABLES[type(item), mode]:
         value = getattr(item, row.field)
         if not value:
-            if row.required & mode:
+            if required:
                 yield f"{row.name} is missing"
-            continue
-        if row.forbidden & mode:
+        elif forbidden:
             yield f"{row.name} must not be there for this kind of entry"
         elif check is not None:
             for one in value if row.many else (value,):
