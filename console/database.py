@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,7 +33,7 @@ def ready_database(settings: Settings, *, migrate: bool) -> None:
     """Bring the schema to this release, or with `migrate` off insist that it is there already."""
     with database(settings) as opened:
         if migrate:
-            migrated(opened)
+            schema.upgrade(opened)
         elif schema.current(opened) != schema.newest():
             raise Failure(
                 f"The database is at schema {schema.current(opened) or 'none'}, and this release needs "
@@ -42,12 +41,6 @@ def ready_database(settings: Settings, *, migrate: bool) -> None:
                 "Run `portolan migrate`, or start without --no-migrate.",
                 code=HOPELESS,
             )
-
-
-def migrated(opened: Database) -> tuple[str, str]:
-    """Migrate; the revisions before and after."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    return schema.upgrade(opened)
 
 
 def _unusable(settings: Settings, error: Exception) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import signal
 import sys
 from typing import Final
@@ -41,6 +42,7 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
 
 def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
     configure(settings.log_level, settings.log_format, service.name)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         workers.prepare(settings.data, service.name)
     except OSError as error:
