@@ -16,7 +16,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import errors as pg
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -74,6 +75,11 @@ class Work:
         self._connection = connection
         self.committed = False
 
+    @property
+    def takes_many_inserts_at_once(self) -> bool:
+        """Whether one statement can insert into several tables (PostgreSQL's data-modifying WITH)."""
+        return not self._database.is_sqlite
+
     def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a statement that returns some."""
         cursor = self._cursor()
@@ -118,7 +124,9 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._engine(pool, wait)
-        self.dialect = self.engine.dialect
+        # PostgreSQL's own $1 placeholders: psycopg then has nothing to parse, which it would do for each
+        # call of a statement as long as ours.
+        self.dialect: Dialect = self.engine.dialect if self.is_sqlite else PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
         self._queue = WriterQueue(Path(self.url.database or "")) if self.is_sqlite else None
 
     def _engine(self, pool: int, wait: float) -> Engine:
@@ -135,7 +143,11 @@ class Database:
     def cursor(self, connection: Any) -> Any:
         """A cursor that gets its results in the cheapest form: bytes as bytes."""
         driver = connection.dbapi_connection
-        return driver.cursor() if self.is_sqlite else driver.cursor(binary=True)
+        if self.is_sqlite:
+            return driver.cursor()
+        cursor = psycopg.RawCursor(driver)
+        cursor.format = psycopg.pq.Format.BINARY
+        return cursor
 
     @contextmanager
     def read(self, *, snapshot: bool = False) -> Iterator[Work]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import bindparam, or_, select, update
-from sqlalchemy.schema import Table
+from sqlalchemy import bindparam, literal_column, null, or_, select, union_all, update
 
 from common.db import Statement, Work
 from common.ebxml.fragments import NewId, with_slot
@@ -24,7 +23,7 @@ from common.model import (
 )
 from registry.rules.known import Known, KnownObject, Taken, Wanted
 from registry.store import rows
-from registry.store.statements import among, fetch, inserting, run
+from registry.store.statements import CHUNK, among, bound, fetch, insert_all, rounded, run
 from registry.store.tables import association, entry, folder, identifier, patient, submission_set
 
 APPROVED: Final = AvailabilityStatus.APPROVED.value
@@ -36,10 +35,16 @@ def _patients(size: int) -> Statement:
     return Statement(select(patient.c.patient_id, patient.c.merged_into).where(among(patient.c.patient_id, size)))
 
 
-@lru_cache
-def _identifiers(size: int) -> Statement:
-    columns = (identifier.c.value, identifier.c.kind, identifier.c.hash, identifier.c.size)
-    return Statement(select(*columns).where(among(identifier.c.value, size)))
+@lru_cache(maxsize=256)
+def _names(names: int, patients: int) -> Statement:
+    """uniqueIds that are taken, and patients that are known: asked in one round trip."""
+    taken = select(identifier.c.value, identifier.c.kind, identifier.c.hash, identifier.c.size)
+    people = select(patient.c.patient_id, literal_column("'Patient'"), patient.c.merged_into, null())
+    return Statement(
+        union_all(
+            taken.where(among(identifier.c.value, names)), people.where(among(patient.c.patient_id, patients, "p"))
+        )
+    )
 
 
 @lru_cache
@@ -90,16 +95,28 @@ def patients(work: Work, patient_ids: Iterable[str]) -> tuple[set[str], set[str]
 
 def known(work: Work, wanted: Wanted) -> Known:
     """What the registry knows of all that a submission names; registered targets are locked."""
-    found = Known()
-    for name, kind, hash_, size in fetch(work, _identifiers, wanted.unique_ids | wanted.submitted_ids):
-        found.taken[name] = Taken(kind, hash_, size)
-    found.patients, found.merged = patients(work, wanted.patient_ids)
+    found = _taken_and_known(work, wanted)
     if wanted.references or wanted.submitted_ids:
         objects = _objects(work, wanted.references | wanted.submitted_ids)
         found.objects = {name: seen for name, seen in objects.items() if name in wanted.references}
         found.taken_ids = (objects.keys() | found.taken.keys()) & wanted.submitted_ids
     if wanted.addenda_targets:
         found.transformations = {row[0] for row in fetch(work, _transformations, wanted.addenda_targets)}
+    return found
+
+
+def _taken_and_known(work: Work, wanted: Wanted) -> Known:
+    found = Known()
+    names, people = sorted(wanted.unique_ids | wanted.submitted_ids), sorted(wanted.patient_ids)
+    for start in range(0, len(names) or 1, CHUNK):
+        part = names[start : start + CHUNK] or [""]
+        sizes = rounded(len(part)), rounded(len(people or [""]))
+        values = bound(part, sizes[0]) | bound(people or [""], sizes[1], "p")
+        for name, kind, first, second in work.rows(_names(*sizes), values):
+            if kind == "Patient":
+                (found.merged if first else found.patients).add(name)
+            else:
+                found.taken[name] = Taken(kind, first, second)
     return found
 
 
@@ -234,13 +251,14 @@ def insert(
     filed: list[SubmissionSet | DocumentEntry | Folder] = [owner, *submission.entries, *submission.folders]
     names = [row for row in rows.identifier_rows(filed, submitted) if row["value"] not in given.taken]
     names += rows.association_identifiers(submission.associations, submitted, owner.patient_id or "")
-    work.run_each(inserting(identifier), names)
-    work.run(inserting(submission_set), rows.submission_set_row(owner, message_id, digest, now, new_id))
-    _insert_all(work, entry, [rows.entry_row(item, new_id) for item in submission.entries])
-    _insert_all(work, folder, [rows.folder_row(item, new_id) for item in submission.folders])
     links = [rows.association_row(item, owner.patient_id or "", new_id) for item in submission.associations]
-    _insert_all(work, association, links)
-
-
-def _insert_all(work: Work, table: Table, values: list[rows.Values]) -> None:
-    work.run_each(inserting(table), values)
+    insert_all(
+        work,
+        [
+            (identifier, names),
+            (submission_set, [rows.submission_set_row(owner, message_id, digest, now, new_id)]),
+            (entry, [rows.entry_row(item, new_id) for item in submission.entries]),
+            (folder, [rows.folder_row(item, new_id) for item in submission.folders]),
+            (association, links),
+        ],
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, bindparam, insert
+from sqlalchemy import BindParameter, Column, ColumnElement, bindparam, insert
 from sqlalchemy.schema import Table
 
 from common.db import Row, Statement, Work
@@ -52,9 +53,46 @@ def run(work: Work, statement: Callable[[int], Statement], values: Iterable[str]
     return count
 
 
+Rows = Sequence[Mapping[str, Any]]
+MOST_AT_ONCE = 40
+"""Rows that one statement inserts; a submission with more is inserted table by table."""
+
+
+def insert_all(work: Work, batches: Sequence[tuple[Table, Rows]]) -> None:
+    """Insert rows into several tables: in one round trip where the database has statements for that."""
+    filled = [(table, rows) for table, rows in batches if rows]
+    if work.takes_many_inserts_at_once and sum(len(rows) for _, rows in filled) <= MOST_AT_ONCE:
+        values = {
+            f"{table.name}_{number}_{name}": value
+            for table, rows in filled
+            for number, row in enumerate(rows)
+            for name, value in row.items()
+        }
+        work.run(_inserting_all(tuple((table, len(rows)) for table, rows in filled)), values)
+        return
+    for table, rows in filled:
+        work.run_each(_inserting(table), rows)
+
+
 @lru_cache
-def inserting(table: Table) -> Statement:
+def _inserting(table: Table) -> Statement:
     """INSERT of all columns of a table."""
     return Statement(
         insert(table).values({column.name: bindparam(column.name) for column in table.columns}), returns=False
     )
+
+
+@lru_cache(maxsize=256)
+def _inserting_all(shape: tuple[tuple[Table, int], ...]) -> Statement:
+    """INSERT of so many rows into each of several tables, as one statement with common table expressions."""
+    inserts = [insert(table).values(_placed(table, count)) for table, count in shape]
+    last = inserts[-1]
+    others = [each.cte(f"into_{table.name}") for each, (table, _) in zip(inserts[:-1], shape[:-1], strict=True)]
+    return Statement(last.add_cte(*others), returns=False)
+
+
+def _placed(table: Table, count: int) -> list[dict[str, BindParameter[Any]]]:
+    return [
+        {column.name: bindparam(f"{table.name}_{number}_{column.name}", type_=column.type) for column in table.columns}
+        for number in range(count)
+    ]
