@@ -30,6 +30,8 @@ def read_submission(request: Element) -> Submission:
     if objects is None:
         submission.flaws.append(Flaw("", "the SubmitObjectsRequest has no RegistryObjectList"))
         return submission
+    if len(request.findall(n.REGISTRY_OBJECT_LIST)) > 1:
+        submission.flaws.append(Flaw("", "the SubmitObjectsRequest has more than one RegistryObjectList"))
     nodes = _nodes_beside(objects)
     for child in objects:
         _add(submission, child, nodes)
