@@ -15,6 +15,10 @@ from console.failure import told_in_sentences
 
 COMMANDS: Final = {
     "serve": "console.commands.serve",
+    "patients": "console.commands.patients",
+    "codes": "console.commands.codes",
+    "migrate": "console.commands.migrate",
+    "completion": "console.commands.completion",
 }
 
 

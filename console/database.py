@@ -38,7 +38,7 @@ def ready_database(settings: Settings, *, migrate: bool) -> None:
             raise Failure(
                 f"The database is at schema {schema.current(opened) or 'none'}, and this release needs "
                 f"{schema.newest()}.",
-                "Run `portolan migrate`, or start without --no-migrate.",
+                "Run `portolan migrate`.",
                 code=HOPELESS,
             )
 
