@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "patients": "console.commands.patients",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
+    "doctor": "console.commands.doctor",
     "completion": "console.commands.completion",
 }
 

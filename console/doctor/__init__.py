@@ -1,0 +1,1 @@
+"""What `portolan doctor` looks at: each file yields findings on one part of the set-up, and changes nothing."""
