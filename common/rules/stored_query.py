@@ -150,6 +150,9 @@ def _read_slot(reading: _Reading, name: str, values: Sequence[str], max_values: 
     row = reading.query.parameter(name)
     if row is None:
         return  # not of this query: ignored, as the standard has it
+    if row.required and all(_is_blank(value) for value in values):
+        reading.object(ErrorCode.XDSStoredQueryMissingParam, name, "is required, and was given empty")
+        return
     try:
         parsed = [parse_value(value) for value in values]
     except ValueProblem as problem:
@@ -164,6 +167,11 @@ def _read_slot(reading: _Reading, name: str, values: Sequence[str], max_values: 
         reading.object(ErrorCode.XDSStoredQueryParamNumber, name, "must not be repeated")
     elif group := _checked(reading, row, found):
         reading.found.setdefault(name, []).append(group)
+
+
+def _is_blank(value: str) -> bool:
+    """Nothing at all, or quotes and brackets around nothing."""
+    return not value.strip("() '\t\r\n")
 
 
 def _checked(reading: _Reading, row: Parameter, values: list[str]) -> tuple[str, ...]:
