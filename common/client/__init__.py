@@ -1,1 +1,48 @@
-"""The way out over HTTP: kept-alive connections, SOAP messages sent and answers read."""
+"""The way out over HTTP, and what a Python user calls: DocumentSource and DocumentConsumer."""
+
+from common.client.consumer import DocumentConsumer
+from common.client.document_stream import DocumentStream
+from common.client.errors import (
+    ClientError,
+    ContentMismatch,
+    ContentUnreadable,
+    DocumentUnavailable,
+    FaultReceived,
+    NoAnswer,
+    NotReached,
+    OutcomeUnknown,
+    QueryIncomplete,
+    QueryRefused,
+    Refused,
+    SubmissionRefused,
+    UnknownRepository,
+)
+from common.client.fetching import Fetched
+from common.client.message_ids import new_message_id
+from common.client.results import FetchedDocument, NewDocument, QueryResult, Submitted
+from common.client.source import DocumentSource
+
+__all__ = [
+    "ClientError",
+    "ContentMismatch",
+    "ContentUnreadable",
+    "DocumentConsumer",
+    "DocumentSource",
+    "DocumentStream",
+    "DocumentUnavailable",
+    "FaultReceived",
+    "Fetched",
+    "FetchedDocument",
+    "NewDocument",
+    "NoAnswer",
+    "NotReached",
+    "OutcomeUnknown",
+    "QueryIncomplete",
+    "QueryRefused",
+    "QueryResult",
+    "Refused",
+    "SubmissionRefused",
+    "Submitted",
+    "UnknownRepository",
+    "new_message_id",
+]

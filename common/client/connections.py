@@ -9,19 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from common.client.errors import NeighbourError, NoAnswer, NotReached
+
+__all__ = ["Connections", "HttpAnswer", "NeighbourError", "NoAnswer", "NotReached"]
+
 _PIECE: Final = 256 * 1024
-
-
-class NeighbourError(Exception):
-    """A neighbour could not be spoken with."""
-
-
-class NotReached(NeighbourError):  # noqa: N818
-    """Nothing was sent: no connection could be made."""
-
-
-class NoAnswer(NeighbourError):  # noqa: N818
-    """Something was sent, and no clear answer came back: what it led to is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
