@@ -14,6 +14,7 @@ from common.settings_sources import CONFIG
 from console.failure import told_in_sentences
 
 COMMANDS: Final = {
+    "demo": "console.commands.demo",
     "serve": "console.commands.serve",
     "patients": "console.commands.patients",
     "codes": "console.commands.codes",

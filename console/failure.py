@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 
 import click
 
+from common.client.errors import ClientError, NotReached, Refused, UnknownRepository
 from common.settings import SettingsError
 
 WRONG_USAGE: Final = 2
@@ -56,7 +57,20 @@ def sentences(error: Exception) -> tuple[str, ...]:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return (f"{error.strerror}{where}.",)
+    if isinstance(error, ClientError):
+        return _of_client(error)
     return (
         f"Something went wrong that should not have: {type(error).__name__}.",
         "Run it again with --debug before the command to see where, and report it.",
     )
+
+
+def _of_client(error: ClientError) -> tuple[str, ...]:
+    """What a service said, or that it said nothing."""
+    if isinstance(error, Refused):
+        return tuple(f"{found.code}: {found.context}" for found in error.errors) or (f"It was refused: {error}.",)
+    if isinstance(error, NotReached):
+        return (f"A service cannot be reached: {error}.", "See that it runs and `portolan doctor` finds it.")
+    if isinstance(error, UnknownRepository):
+        return (f"{error}.", "Give its address in PORTOLAN_REPOSITORIES, as UID=URL.")
+    return (f"{error}.",)

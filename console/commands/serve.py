@@ -10,6 +10,7 @@ import click
 from common.settings import Settings
 from console.cli import config_option, settings
 from console.failure import Failure
+from console.serving.parent import end_with_parent
 from console.serving.server import run
 from console.serving.services import SERVICES, Service
 from console.serving.supervisor import Child, Supervisor
@@ -19,8 +20,9 @@ from console.serving.supervisor import Child, Supervisor
 @click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice(list(SERVICES)))
 @config_option
 @click.option("--no-migrate", is_flag=True, help="Refuse to start when the database's schema is behind.")
+@click.option("--end-with-parent", "bound", is_flag=True, hidden=True)
 @click.option("--child", is_flag=True, hidden=True)
-def serve(services: tuple[str, ...], no_migrate: bool, child: bool) -> None:
+def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool) -> None:
     """Start services, and keep them running until Ctrl-C or SIGTERM.
 
     SERVICE is registry or repository; without one, both are started. The Registry's database is brought to
@@ -37,6 +39,8 @@ def serve(services: tuple[str, ...], no_migrate: bool, child: bool) -> None:
     if child:
         run(chosen[0], current, migrate=not no_migrate)
         return
+    if bound:
+        end_with_parent()
     supervise(chosen, current, ["--no-migrate"] if no_migrate else [])
 
 

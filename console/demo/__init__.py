@@ -1,0 +1,1 @@
+"""The demonstration: two services, six letters, and what became of them."""
