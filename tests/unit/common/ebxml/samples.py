@@ -46,8 +46,8 @@ AUTHORS: Final = st.builds(
 URN: Final = VALUES.map(lambda text: f"urn:example:{text}")
 EXTRAS: Final = st.builds(
     Classification,
-    scheme=URN,
-    node=st.just(""),
+    scheme=st.just("") | URN,
+    node=st.just("") | URN,
     representation=ATTRIBUTE_VALUES.map(str.strip),
     slots=st.dictionaries(VALUES, MANY, max_size=2),
     names=STRINGS,
