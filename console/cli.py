@@ -16,6 +16,10 @@ from console.failure import told_in_sentences
 COMMANDS: Final = {
     "demo": "console.commands.demo",
     "serve": "console.commands.serve",
+    "submit": "console.commands.submit",
+    "find": "console.commands.find",
+    "fetch": "console.commands.fetch",
+    "show": "console.commands.show",
     "patients": "console.commands.patients",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",

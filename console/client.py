@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from common.client import DocumentConsumer, DocumentSource
+from collections.abc import Iterable
+from typing import Final
+
+from common.client import DocumentConsumer, DocumentSource, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
+from common.model import DocumentEntry
 from common.settings import Settings
+from common.standard.errors import ErrorCode
 from console.failure import Failure
 from console.metadata.entry import DEFAULT_SOURCE, Domain
+
+_SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
 
 
 def consumer(settings: Settings) -> DocumentConsumer:
@@ -41,3 +48,24 @@ def code_sets(settings: Settings) -> CodeSets:
 def domain(settings: Settings) -> Domain:
     """What values are read by. Whether test numbers are taken is for the Registry to say."""
     return Domain(code_sets(settings), settings.patient_authority)
+
+
+def registered(client: DocumentConsumer, wanted: Iterable[tuple[str, str]]) -> dict[str, DocumentEntry]:
+    """Entries by uniqueId, for pairs of patient id and uniqueId.
+
+    A registry answers for one patient at a time (XDSResultNotSinglePatient). Where a uniqueId turns out to belong to
+    another patient than thought, each is asked for by itself.
+    """
+    by_patient: dict[str, dict[str, None]] = {}
+    for patient_id, unique_id in wanted:
+        by_patient.setdefault(patient_id, {})[unique_id] = None
+    found: list[DocumentEntry] = []
+    for names in by_patient.values():
+        try:
+            found += client.get(unique_ids=list(names))
+        except QueryRefused as refused:
+            if len(names) == 1 or all(error.code != _SEVERAL for error in refused.errors):
+                raise
+            for name in names:
+                found += client.get(unique_ids=[name])
+    return {entry.unique_id or "": entry for entry in found}

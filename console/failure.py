@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from common.client.errors import ClientError, NotReached, Refused, UnknownRepository
 from common.settings import SettingsError
+
+if TYPE_CHECKING:
+    from common.client.errors import ClientError
 
 WRONG_USAGE: Final = 2
 HOPELESS: Final = 3
@@ -57,6 +59,12 @@ def sentences(error: Exception) -> tuple[str, ...]:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return (f"{error.strerror}{where}.",)
+    # Imported now: the client is slow to import, and most commands have no need of it.
+    from common.client.errors import ClientError
+    from console.metadata.values import MetadataError
+
+    if isinstance(error, MetadataError):
+        return error.problems
     if isinstance(error, ClientError):
         return _of_client(error)
     return (
@@ -67,6 +75,8 @@ def sentences(error: Exception) -> tuple[str, ...]:
 
 def _of_client(error: ClientError) -> tuple[str, ...]:
     """What a service said, or that it said nothing."""
+    from common.client.errors import NotReached, Refused, UnknownRepository
+
     if isinstance(error, Refused):
         return tuple(f"{found.code}: {found.context}" for found in error.errors) or (f"It was refused: {error}.",)
     if isinstance(error, NotReached):

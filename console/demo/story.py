@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from common.client import DocumentConsumer, DocumentSource, NewDocument
 from common.model import DocumentEntry
+from console.client import registered
 from console.failure import Failure
 from console.letters.hl7 import xon
 from console.letters.model import ODS, Term, dtm
@@ -56,7 +57,7 @@ def happen(
 ) -> Iterator[Story]:
     """Three steps; the story so far after each. Letters of an earlier run are left as they are."""
     story = Story([Told(letter) for letter in letters])
-    there = {entry.unique_id for entry in consumer.get(unique_ids=[told.unique_id for told in story.letters])}
+    there = registered(consumer, [(told.letter.letter.patient.patient_id, told.unique_id) for told in story.letters])
     for told in story.letters:
         if told.unique_id not in there:
             told.submit_ms = _timed(partial(_submit, told, source, domain))[1]
