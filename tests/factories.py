@@ -133,7 +133,7 @@ def a_folder(**differs: Any) -> Folder:
         f"Folder{next(_names):04d}",
         unique_id=an_oid(),
         patient_id="9990001006^^^&2.16.840.1.113883.2.1.4.1&ISO",
-        codes=(a_code("736366004", display="Advance care plan"),),
+        codes=(a_code("394802001", display="General medicine"),),
         title=text("Care plans"),
     )
     return replace(folder, **differs)

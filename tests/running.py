@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.servers.process import free_port
+from tests.servers.s3 import S3Service
 from tests.wire import Services
 
 ROOT = Path(__file__).parents[1]
@@ -102,6 +104,21 @@ class Pair:
         for each in (self.repository, self.registry):
             if each.process is not None:
                 each.stop()
+
+
+def back_end(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of one of the back ends, ``sqlite and folder`` or ``postgresql and s3``; always empty stores."""
+    if name != "postgresql and s3":
+        return {}
+    database: Callable[[], str] = request.getfixturevalue("postgres_database")
+    server: S3Service = request.getfixturevalue("minio_server")
+    return {
+        "DATABASE": database(),
+        "STORAGE": f"s3://{server.new_bucket()}",
+        "S3_ENDPOINT": server.endpoint,
+        "S3_ACCESS_KEY": server.access_key,
+        "S3_SECRET_KEY": server.secret_key,
+    }
 
 
 def a_pair(data: Path, settings: Mapping[str, str] | None = None) -> Pair:

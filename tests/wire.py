@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 import requests
 from lxml import etree
 
+from common.ebxml.submission import read_submission
 from common.model import Submission
 from common.standard.identifiers import QUERY, RIM, SOAP, XDS
 from common.standard.queries import BY_NAME
@@ -139,6 +140,10 @@ class Services:
     repository_id: str = "2.999.826.1.1"
     session: requests.Session = field(default_factory=requests.Session)
 
+    def apart(self) -> Services:
+        """The same addresses over connections of their own, for a thread of its own."""
+        return Services(self.registry, self.repository, self.repository_id)
+
     def post(self, url: str, data: Any, content_type: str, **headers: str) -> requests.Response:
         """One HTTP POST."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -187,6 +192,19 @@ class Services:
             **named,
         }
         return self.query("FindDocuments", given, leaf=leaf)
+
+    def everything(self, patient_id: str) -> list[str]:
+        """The ids of all that the registry has of a patient, whatever its status."""
+        both = f"('{STATUS}Approved','{STATUS}Deprecated')"
+        slots = {"$patientId": f"'{patient_id}'", "$MetadataLevel": "2", "$XDSAssociationStatus": both}
+        slots |= {f"$XDS{kind}Status": both for kind in ("DocumentEntry", "SubmissionSet", "Folder")}
+        return self.query("GetAll", slots).ids()
+
+    def objects(self, name: str, slots: Mapping[str, str]) -> Submission:
+        """The objects that a stored query finds, read back."""
+        answer = self.query(name, slots, leaf=True)
+        assert answer.registry_status == "Success", answer.contexts
+        return read_submission(answer.body)
 
 
 def query_body(name: str, slots: Sequence[tuple[str, str | Sequence[str]]], *, leaf: bool) -> bytes:
