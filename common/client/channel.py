@@ -60,7 +60,9 @@ class Reply:
         """Give the connection back; one with something left unread is closed."""
         release, self._release = self._release, None
         if release is not None:
-            release(self._response.isclosed() and not self._response.will_close)
+            reusable = self._response.isclosed() and not self._response.will_close
+            self._response.close()
+            release(reusable)
 
 
 class Channel:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from common.client.channel import readable
 from common.client.errors import NeighbourError, NoAnswer, NotReached
 
 __all__ = ["Connections", "HttpAnswer", "NeighbourError", "NoAnswer", "NotReached"]
@@ -46,12 +47,17 @@ class Connections:
         message sent once more: only for messages whose repetition is harmless.
         """
         kept = self._kept()
-        if kept is not None:
-            try:
-                return self._exchange(kept, body, headers)
-            except (http.client.RemoteDisconnected, ConnectionError, BrokenPipeError):
-                kept.close()
-        return self._first(body, headers)
+        if kept is None:
+            return self._first(body, headers)
+        try:
+            return self._exchange(kept, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            kept.close()
+        try:
+            return self._first(body, headers)
+        except NotReached as error:
+            # The first attempt may have arrived all the same.
+            raise NoAnswer("the connection broke, and no other could be made") from error
 
     def _first(self, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         connection = self._connected()
@@ -61,8 +67,15 @@ class Connections:
             raise NoAnswer(type(error).__name__) from error
 
     def _kept(self) -> http.client.HTTPConnection | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
+        """A connection that was kept and that the neighbour has not closed meanwhile."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            if not readable(connection.sock):
+                return connection
+            connection.close()
 
     def _connected(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection

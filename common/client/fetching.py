@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -21,6 +22,8 @@ AT_ONCE: Final = 500
 _TURN: Final = 0.2
 Problem = RegistryError | ClientError
 Failed = tuple[DocumentEntry, Problem]
+# A document, one that failed, a breakdown of ours, or nothing more from this worker.
+Item = FetchedDocument | Failed | BaseException | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,10 @@ class _Stopped(Exception):  # noqa: N818
 class _Counter:
     """Where the workers put what they have; what is not yet taken is few documents, so that memory stays flat."""
 
-    room: queue.Queue[FetchedDocument | Failed | None] = field(default_factory=lambda: queue.Queue(4))
+    room: queue.Queue[Item] = field(default_factory=lambda: queue.Queue(4))
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def put(self, item: FetchedDocument | Failed | None) -> None:
+    def put(self, item: Item) -> None:
         while not self.stopped.is_set():
             try:
                 self.room.put(item, timeout=_TURN)
@@ -83,6 +86,8 @@ class Fetched:
                     workers -= 1
                 elif isinstance(item, FetchedDocument):
                     yield item
+                elif isinstance(item, BaseException):
+                    raise item
                 else:
                     self.errors.append(item)
         finally:
@@ -118,6 +123,10 @@ def _work(todo: queue.SimpleQueue[Errand], counter: _Counter) -> None:
         counter.put(None)
     except _Stopped:
         pass
+    except BaseException as error:
+        # Never leave the reader waiting.
+        with suppress(_Stopped):
+            counter.put(error)
 
 
 def _run_errand(errand: Errand, entries: Sequence[DocumentEntry], counter: _Counter) -> None:
@@ -133,8 +142,8 @@ def _run_errand(errand: Errand, entries: Sequence[DocumentEntry], counter: _Coun
     except ClientError as error:
         for entry in waiting.values():
             counter.put((entry, error))
-    except (OSError, ValueError) as error:
-        told = ClientError(f"the document could not be taken in ({type(error).__name__})")
+    except OSError as error:
+        told = ClientError(f"there is no room to put the document aside: {error.strerror}")
         for entry in waiting.values():
             counter.put((entry, told))
 
