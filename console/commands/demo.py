@@ -22,7 +22,7 @@ class _Enough(Exception):  # noqa: N818 - nothing went wrong
     """Somebody wants it to end."""
 
 
-@click.command()
+@click.command(short_help="Start both services, submit letters, find them and read them back.")
 @click.option("--stay", is_flag=True, help="Keep the services running until Ctrl-C.")
 @click.option(
     "--keep",

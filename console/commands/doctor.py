@@ -23,7 +23,7 @@ _LOOKS = (
 )
 
 
-@click.command()
+@click.command(short_help="Check the whole set-up, and say what to do.")
 @config_option
 @json_option
 @click.pass_context

@@ -17,7 +17,7 @@ from console.metadata.shown import as_read, kind_of
 from console.output import json_option, print_json, safe
 
 
-@click.command()
+@click.command(short_help="Show one object, and what it is linked with.")
 @click.argument("identifier", metavar="ID")
 @click.option("--ebrim", is_flag=True, help="Print it as ebRIM, the XML of the Registry.")
 @config_option

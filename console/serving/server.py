@@ -61,16 +61,17 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
 
 def _server(service: Service, settings: Settings, host: str, port: int) -> MPServer:
     threads = service.threads(settings)
+    guarded = settings.slow_clients == "guard"
     return MPServer(
         target=service.target,
         factory=True,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI if guarded else Interfaces.WSGI,
         address=host,
         port=port,
         workers=settings.workers(service.name),
-        blocking_threads=threads,
+        blocking_threads=1 if guarded else threads,
         # Connections that are kept open without a request count as well: far more than there are threads.
-        backpressure=max(256, 8 * threads),
+        backpressure=4096 if guarded else max(256, 8 * threads),
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=round(settings.idle_timeout * 1000), keep_alive=True),
         websockets=False,
