@@ -62,7 +62,7 @@ class Settings:
         secret=True,
     )
     database_pool: int = setting(
-        whole(0, 1000), 0, "Database connections per Registry worker; 0 means as many as it has threads."
+        whole(0, 1000), 0, "Database connections per Registry worker; 0 means one for each thread, and at most eight."
     )
     database_wait: float = setting(duration(0.1, 60), 5.0, "How long a request waits for a database connection.")
     storage: str = setting(
@@ -102,7 +102,7 @@ class Settings:
         web(), "http://127.0.0.1:8010/registry", "The Registry's address as others use it, and as its WSDL says it."
     )
     registry_workers: int = setting(whole(0, 256), 0, "Registry processes; 0 means as many as the cores suit.")
-    registry_threads: int = setting(whole(1, 1000), 8, "Blocking threads per Registry process.")
+    registry_threads: int = setting(whole(1, 1000), 16, "Blocking threads per Registry process.")
     repository_bind: str = setting(bind(), "127.0.0.1:8020", "Where the Repository listens.")
     repository_url: str = setting(
         web(), "http://127.0.0.1:8020/repository", "The Repository's address as others use it, and as its WSDL says it."
@@ -130,6 +130,13 @@ class Settings:
     idle_timeout: float = setting(duration(0.1, 3600), 10.0, "Longest silence within a request.")
     connect_timeout: float = setting(duration(0.05, 60), 2.0, "Longest time to reach a neighbour.")
     answer_timeout: float = setting(duration(0.1, 3600), 30.0, "Longest time for a neighbour's answer.")
+
+    slow_clients: str = setting(
+        choice("guard", "proxy"),
+        "guard",
+        "Who waits for clients that send or read slowly: `guard` is the service itself, `proxy` a proxy in front of it "
+        "that takes whole messages first (nginx does), which spares the service some work.",
+    )
 
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(
@@ -165,7 +172,7 @@ class Settings:
     @property
     def database_connections(self) -> int:
         """Database connections per Registry worker."""
-        return self.database_pool or self.registry_threads
+        return self.database_pool or min(self.registry_threads, 8)
 
     def workers(self, service: str) -> int:
         """Processes of `registry` or `repository`; with 0 set, one per core and at most eight."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from common.soap import faults
@@ -44,6 +45,7 @@ class ContentType:
         return self.params.get("charset") or None
 
 
+@lru_cache(maxsize=512)
 def parse_content_type(value: str) -> ContentType:
     """The header's value in its parts, or MimeError."""
     if len(value) > MAX_LENGTH:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from common.soap import faults
 from common.soap.faults import SoapFault
 from common.soap.inflate import Inflater
+from common.web.streaming import Silence
 
 CHUNK: Final = 256 * 1024
 
@@ -50,7 +51,10 @@ def _raw(environ: dict[str, Any], limit: int, seconds: float) -> Iterator[bytes]
         return
     until, total = time.monotonic() + seconds, 0
     while expected is None or total < expected:
-        chunk = stream.read(CHUNK if expected is None else min(CHUNK, expected - total))
+        try:
+            chunk = stream.read(CHUNK if expected is None else min(CHUNK, expected - total))
+        except Silence:
+            raise TooSlow(faults.SENDER, "The message stopped coming, or took too long to arrive.") from None
         if not chunk:
             break
         total += len(chunk)

@@ -55,8 +55,9 @@ class FolderStore:
             return [settled] if settled else found
 
     def read(self, blob: Blob, chunk_size: int = CHUNK) -> FolderReader:
-        """Open a document for reading."""
-        return FolderReader(self._opened(blob), blob, chunk_size)
+        """Open a document for reading; what was settled when it was found is so still, unless it was removed."""
+        file = self._opened(blob) if blob.pending else OpenFile(self._disk, blob.locator, known=blob)
+        return FolderReader(file, blob, chunk_size)
 
     def verify(self, blob: Blob) -> None:
         """Check all bytes by SHA-1, unless the very same file was checked before."""
