@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ healthcare_facility_type_code = { code = "22232009", scheme = "2.16.840.1.113883
 author_institution = "Northbeck General Hospital"
 """
 FENWICK, THISTLEWOOD = "9990001006", "9990001014"
+
+_ORDER = "4711^^^&2.999.1&ISO^urn:ihe:iti:xds:2013:order"
 
 # A value for each filter of `find` that one of the sample letters meets, and one that none does.
 _MET = {
@@ -73,8 +76,6 @@ def pdf(place: Place, name: str, content: bytes = b"") -> Path:
 def submit(place: Place, *arguments: str, code: int = 0) -> list[dict[str, object]]:
     """Submit with the hospital's defaults; what became of each file."""
     done = place.run("submit", *arguments, "--defaults", "hospital.toml", "--json", code=code)
-    import json
-
     found: list[dict[str, object]] = json.loads(done.stdout)
     return found
 
@@ -239,29 +240,16 @@ def test_show_tells_a_person_and_gives_ebrim(place: Place) -> None:
 
 def test_what_is_not_there_is_told(place: Place) -> None:
     assert "Nothing has the id" in place.run("show", "1.2.3", code=1).stderr
-    assert (
-        "no document 1.2.3"
-        in place.run(
-            "submit",
-            str(pdf(place, "x.pdf")),
-            "--patient",
-            FENWICK,
-            "--defaults",
-            "hospital.toml",
-            "--replaces",
-            "1.2.3",
-            code=1,
-        ).stderr
-    )
+    more = ("--patient", FENWICK, "--defaults", "hospital.toml", "--replaces", "1.2.3")
+    assert "no document 1.2.3" in place.run("submit", str(pdf(place, "x.pdf")), *more, code=1).stderr
 
 
 def test_the_doctor_finds_nothing_wrong(place: Place) -> None:
     found = place.json("doctor", "--json")
 
     assert [row for row in found if row["outcome"] == "fail"] == []
-    assert {"registry", "repository", "clock", "database", "storage", "codes", "memory"} <= {
-        row["about"] for row in found
-    }
+    about = {row["about"] for row in found}
+    assert {"registry", "repository", "clock", "database", "storage", "codes", "memory"} <= about
     assert "ready at" in place.run("doctor").stdout
 
 
