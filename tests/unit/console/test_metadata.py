@@ -134,7 +134,7 @@ def test_a_patient_id_with_an_authority_is_taken_as_it_is() -> None:
     [
         (
             "a.toml",
-            'type_code = { code = "1", scheme = "2" }\nevent_code = ["1^^2"]\ncreation_time = 2026-03-11\nsource_id = 1',
+            'type_code = { code = "1", scheme = "2" }\nevent_code = ["1^^2"]\ncreation_time = 2026-03-11',
         ),
         (
             "a.json",
