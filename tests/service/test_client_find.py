@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -120,3 +121,15 @@ def test_a_query_that_nobody_knows_by_name_is_not_sent() -> None:
             consumer.query("FindEverything", {})
         with pytest.raises(NotReached):
             consumer.find(a_patient_id())
+
+
+def test_one_consumer_and_one_source_serve_many_threads(services: Services) -> None:
+    patients = [a_patient_id() for _ in range(24)]
+
+    def there_and_back(patient: str) -> list[bytes]:
+        content = patient.encode()
+        source.submit([a_new_document(content, patient_id=patient)])
+        return [document.content for document in consumer.fetch(consumer.find(patient))]
+
+    with a_source(services.repository) as source, a_consumer(services) as consumer, ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(there_and_back, patients)) == [[patient.encode()] for patient in patients]
