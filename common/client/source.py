@@ -56,18 +56,18 @@ class DocumentSource:
         ``message_id`` settles it, FaultReceived; ValueError or ContentUnreadable before anything is registered.
         """
         name = message_id or new_message_id()
-        prepared = prepare(
-            documents,
-            names=Names(name),
-            source_id=self._source_id,
-            submission_time=self._times.of(name),
-            submission_set=submission_set,
-            folders=folders,
-            associations=associations,
-            replaces=replaces or {},
-        )
-        body, attachments = request_body(prepared)
         try:
+            prepared = prepare(
+                documents,
+                names=Names(name),
+                source_id=self._source_id,
+                submission_time=self._times.of(name),
+                submission_set=submission_set,
+                folders=folders,
+                associations=associations,
+                replaces=replaces or {},
+            )
+            body, attachments = request_body(prepared)
             response = self._sent(body, attachments, name)
         except ClientError as error:
             error.message_id = name

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from common.client import DocumentSource, OutcomeUnknown, SubmissionRefused, Submitted, source
+from common.client import ContentUnreadable, DocumentSource, OutcomeUnknown, SubmissionRefused, Submitted, source
 from common.client.message_ids import new_message_id, time_of
 from tests.unit.common.client.peer import Act, a_peer, answering, envelope, http, silent
 from tests.unit.common.client.test_submission import a_new_document
@@ -71,3 +74,11 @@ def test_the_submission_time_of_a_message_stays_the_same() -> None:
     assert [times.of("c"), times.of("b")] == ["0003", "0001"]
     timed = new_message_id()
     assert times.of(timed) == time_of(timed)
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    document = replace(a_new_document(), content=tmp_path / "none")
+    with DocumentSource("http://127.0.0.1:9/", source_id="1.2") as document_source:
+        with pytest.raises(ContentUnreadable, match="none") as told:
+            document_source.submit([document], message_id="urn:mine")
+    assert told.value.message_id == "urn:mine"
