@@ -59,6 +59,8 @@ def sentences(error: Exception) -> tuple[str, ...]:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return (f"{error.strerror}{where}.",)
+    if isinstance(error, ModuleNotFoundError):
+        return (f"Portolan is not completely installed: there is no module {error.name}.", "Install it again with pip.")
     # Imported now: the client is slow to import, and most commands have no need of it.
     from common.client.errors import ClientError
     from console.metadata.values import MetadataError

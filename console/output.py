@@ -32,21 +32,41 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+Cell = object | tuple[str, ...]
+"""A value; a tuple is one of several lines on a terminal, and in a pipe its parts stand side by side."""
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Sequence[str] = ()) -> None:
     """Rows under headings; numbers of the columns in `right` stand to the right."""
-    cells = [[safe(value) for value in row] for row in rows]
     if not is_terminal():
-        _print_columns(columns, cells)
+        _print_columns(columns, [[_joined(value, ", ") for value in row] for row in rows])
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="bold", leading=_leading(rows))
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(value, style=_STYLES.get(value, "")) for value in row))
+    for row in rows:
+        cells = [_joined(value, "\n") for value in row]
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
     Console(highlight=False).print(table)
 
 
-_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "✔": "green"}
+def _joined(value: Cell, separator: str) -> str:
+    return separator.join(safe(part) for part in value if part) if isinstance(value, tuple) else safe(value)
+
+
+def _leading(rows: Sequence[Sequence[Cell]]) -> int:
+    """Empty lines between rows: one where rows have several lines."""
+    return int(any(isinstance(value, tuple) for row in rows for value in row))
+
+
+_STYLES = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "✔": "green",
+    "submitted": "green",
+    "failed": "bold red",
+}
 
 
 def _print_columns(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

@@ -72,7 +72,9 @@ def show_codes(attribute: str | None, as_json: bool) -> None:
         keys = ("attribute", "code", "scheme", "display")
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
-        print_table(("attribute", "code", "coding scheme", "name"), rows)
+        columns = ("attribute", "code", "coding scheme", "name")
+        first = 1 if attribute else 0
+        print_table(columns[first:], [row[first:] for row in rows])
 
 
 def _rows(attribute: str, found: CodeSet) -> Iterator[tuple[str, str, str, str]]:

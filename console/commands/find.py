@@ -14,7 +14,7 @@ from console.metadata.asking import FILTERS, Of, asked
 from console.metadata.entry import patient_id
 from console.metadata.people import shown_author, shown_text
 from console.metadata.shown import as_json as entry_as_json
-from console.output import json_option, print_json, print_table, shown_bytes, shown_time
+from console.output import is_terminal, json_option, print_json, print_table, shown_bytes, shown_time
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _METAVARS = {Of.CODE: "CODE", Of.CODES: "CODE[,CODE…]", Of.TEXT: "TEXT", Of.TIME: "TIME"}
@@ -65,12 +65,25 @@ def find(patient: str, as_json: bool, **filters: Any) -> None:
     if as_json:
         print_json([entry_as_json(entry) for entry in found])
     elif found:
-        print_table(_COLUMNS, [_row(entry) for entry in found], right=("size",))
+        _print(found)
     else:
         click.echo("Nothing was found.")
 
 
-def _row(entry: DocumentEntry) -> tuple[str, ...]:
+def _print(found: list[DocumentEntry]) -> None:
+    """One line for each document in a pipe; on a terminal several, so that they fit into 80 columns."""
+    rows = [_row(entry) for entry in found]
+    if is_terminal():
+        folded = [
+            (date, (title, "" if kind == title else kind, author, name), size)
+            for date, title, kind, author, size, name in rows
+        ]
+        print_table(("date", "document", "size"), folded, right=("size",))
+    else:
+        print_table(_COLUMNS, rows)
+
+
+def _row(entry: DocumentEntry) -> tuple[str, str, str, str, str, str]:
     replaced = " (replaced)" if entry.is_deprecated else ""
     return (
         shown_time(entry.creation_time).partition(" ")[0],

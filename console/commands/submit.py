@@ -126,8 +126,8 @@ def _report(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     if as_json:
         print_json([_as_json(outcome) for outcome in outcomes])
     else:
-        rows = [(outcome.state, str(outcome.file), outcome.unique_id) for outcome in outcomes]
-        print_table(("", "file", "uniqueId"), rows)
+        rows = [(outcome.state, (str(outcome.file), outcome.unique_id)) for outcome in outcomes]
+        print_table(("", "file, uniqueId"), rows)
         for outcome in outcomes:
             for sentence in outcome.why:
                 click.echo(f"{outcome.file}: {sentence}")

@@ -25,7 +25,7 @@ def place(tmp_path: Path) -> Place:
 
 def rows(out: str) -> list[str]:
     """The lines of the table."""
-    return [line for line in out.splitlines() if re.match(r"999 000 \d{4}  ", line)]
+    return [line for line in out.splitlines() if re.match(r"999 000 \d{4}, ", line)]
 
 
 def test_it_shows_every_letter_verified_and_ends_with_exit_code_0(place: Place) -> None:
