@@ -42,7 +42,8 @@ class _Job:
     environ: Environ
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[_Served]
-    begin_stream: Callable[[int, Headers], Any]
+    send_file: Callable[[int, Headers, str], None]
+    begun: bool = False
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ class Application:
     async def _answer(self, environ: Environ, protocol: Any, pump: Pump | None) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[_Served] = loop.create_future()
-        self._jobs.put(_Job(environ, loop, done, protocol.response_stream))
+        self._jobs.put(_Job(environ, loop, done, protocol.response_file))
         try:
             served = await done
         finally:
@@ -137,12 +138,12 @@ class Application:
             job = self._jobs.get()
             try:
                 served = self._served(job)
-            except Exception as error:
-                if not isinstance(error, Silence):
-                    log.exception("an answer broke off")
-                job.loop.call_soon_threadsafe(_fail, job.done, error)
-            else:
-                job.loop.call_soon_threadsafe(_finish, job.done, served)
+            except Silence:
+                served = _BROKEN_OFF
+            except Exception:
+                log.exception("an answer broke off")
+                served = _BROKEN_OFF if job.begun else _BROKEN_DOWN
+            job.loop.call_soon_threadsafe(_finish, job.done, served)
             del job  # or it would keep its documents open until the next one comes
 
     def _served(self, job: _Job) -> _Served:
@@ -156,7 +157,12 @@ class Application:
             length = next((int(value) for name, value in head[1] if name == "content-length"), 0)
             if length <= WHOLE:
                 return _Served(head[0], head[1], b"".join(body))
-            send_stream(job.loop, job.begin_stream, head[0], head[1], body, self._idle)
+
+            def begin(path: str) -> None:
+                job.begun = True
+                job.loop.call_soon_threadsafe(job.send_file, head[0], head[1], path)
+
+            send_stream(begin, body, self._idle)
             return _Served(head[0], head[1], None)
         finally:
             close = getattr(body, "close", None)
@@ -169,10 +175,8 @@ def _finish(done: asyncio.Future[_Served], served: _Served) -> None:
         done.set_result(served)
 
 
-def _fail(done: asyncio.Future[_Served], error: Exception) -> None:
-    if not done.done():
-        done.set_exception(error)
-
+_BROKEN_OFF: Final = _Served(0, [], None)
+_BROKEN_DOWN: Final = _Served(500, [("content-type", "text/plain"), ("connection", "close")], b"the service failed\n")
 
 _BASE: Final[Environ] = {
     "SCRIPT_NAME": "",

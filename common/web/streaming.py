@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import select
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 AHEAD: Final = 8
 """Chunks that the loop reads ahead of the thread; granian's have at most some 400 KiB."""
+
+PIPE: Final = 256 * 1024
+"""Bytes of an answer on their way to the server; less than any answer that is streamed."""
 
 
 class Silence(Exception):  # noqa: N818
@@ -91,36 +97,66 @@ class Pump:
         self._task.cancel()
 
 
-def send_stream(
-    loop: asyncio.AbstractEventLoop,
-    begin: Callable[[int, list[tuple[str, str]]], Any],
-    status: int,
-    headers: list[tuple[str, str]],
-    body: Iterable[bytes],
-    idle: float,
-) -> None:
-    """Send an answer chunk by chunk, one being read while one is sent; Silence when nobody takes them.
+class Outlet:
+    """A pipe to the server, which sends what comes out of it at the pace of whoever reads the answer.
+
+    The server's own streams take in all they are given, and would hold a whole document for a slow reader;
+    a pipe holds no more than its capacity.
+    """
+
+    def __init__(self, idle: float) -> None:
+        self._idle = idle
+        self._out, self._in = os.pipe()
+        with suppress(OSError):  # a large one spares wake-ups; the usual 64 KiB will do as well
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, PIPE)
+        self._capacity = fcntl.fcntl(self._in, fcntl.F_GETPIPE_SZ)
+        self._written = 0
+        os.set_blocking(self._in, False)
+        self._poll = select.poll()
+        self._poll.register(self._in, select.POLLOUT)
+
+    @property
+    def path(self) -> str:
+        """The name by which the server opens the pipe."""
+        return f"/dev/fd/{self._out}"
+
+    def write(self, data: bytes) -> None:
+        """Pass on some bytes; Silence when nobody takes them, or nobody is there any more."""
+        left = memoryview(data)
+        while left:
+            try:
+                count = os.write(self._in, left)
+            except BlockingIOError:
+                if not self._poll.poll(self._idle * 1000):
+                    raise Silence from None
+                continue
+            except BrokenPipeError:
+                raise Silence from None
+            left = left[count:]
+            self._written += count
+            if self._out >= 0 and self._written > self._capacity:
+                # The server has read from the pipe, so it has an end of its own. With ours closed we
+                # learn when that one is.
+                os.close(self._out)
+                self._out = -1
+
+    def close(self) -> None:
+        """The end of the answer, or of the attempt to send it."""
+        os.close(self._in)
+        if self._out >= 0:
+            os.close(self._out)
+
+
+def send_stream(begin: Callable[[str], None], body: Iterable[bytes], idle: float) -> None:
+    """Send an answer chunk by chunk; ``begin`` is given the path from which the server is to send.
 
     What ``body`` raises leaves: the connection then ends before the promised length, so that nobody
     takes a part for the whole.
     """
-    transport = begin(status, headers)
-    sending: Future[None] | None = None
-    for chunk in body:
-        if sending is not None:
-            _await(sending, idle)
-        sending = asyncio.run_coroutine_threadsafe(_send(transport, chunk), loop)
-    if sending is not None:
-        _await(sending, idle)
-
-
-async def _send(transport: Any, chunk: bytes) -> None:
-    await transport.send_bytes(chunk)
-
-
-def _await(sending: Future[None], idle: float) -> None:
+    outlet = Outlet(idle)
     try:
-        sending.result(idle)
-    except TimeoutError:
-        sending.cancel()
-        raise Silence from None
+        begin(outlet.path)
+        for chunk in body:
+            outlet.write(chunk)
+    finally:
+        outlet.close()

@@ -1,0 +1,28 @@
+"""An application for granian whose answers break: in the middle of a stream, and before their first byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from common.web.serving import Application
+
+PROMISED = 10 * 2**20
+
+
+def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+    """Half of what it promises at /half, nothing at all elsewhere."""
+    if environ["PATH_INFO"] != "/half":
+        raise RuntimeError("as the test wants it")
+    start_response("200 OK", [("Content-Length", str(PROMISED)), ("Content-Type", "application/pdf")])
+    return _half()
+
+
+def _half() -> Iterator[bytes]:
+    yield bytes(PROMISED // 2)
+    raise RuntimeError("as the test wants it")
+
+
+def make() -> Application:
+    """What granian is to run."""
+    return Application(wsgi, threads=2, idle=2, total=30)
