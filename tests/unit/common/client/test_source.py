@@ -78,7 +78,9 @@ def test_the_submission_time_of_a_message_stays_the_same() -> None:
 
 def test_a_file_that_is_not_there_is_told_before_anything_is_sent(tmp_path: Path) -> None:
     document = replace(a_new_document(), content=tmp_path / "none")
-    with DocumentSource("http://127.0.0.1:9/", source_id="1.2") as document_source:
-        with pytest.raises(ContentUnreadable, match="none") as told:
-            document_source.submit([document], message_id="urn:mine")
+    with (
+        DocumentSource("http://127.0.0.1:9/", source_id="1.2") as document_source,
+        pytest.raises(ContentUnreadable, match="none") as told,
+    ):
+        document_source.submit([document], message_id="urn:mine")
     assert told.value.message_id == "urn:mine"
