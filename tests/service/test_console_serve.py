@@ -131,7 +131,9 @@ def test_a_port_in_use_is_told_in_one_sentence(place: Place) -> None:
 def test_a_file_of_settings_reaches_the_children(place: Place) -> None:
     port = free_port()
     file = place.folder / "settings.toml"
-    file.write_text(f'[registry]\nbind = "127.0.0.1:{port}"\nurl = "http://127.0.0.1:{port}/registry"\nworkers = 1\n')
+    file.write_text(
+        f'[registry]\nbind = "127.0.0.1:{port}"\nurl = "http://127.0.0.1:{port}/registry"\nworkers = 1\nthreads = 3\n'
+    )
     del place.environ["PORTOLAN_REGISTRY_BIND"], place.environ["PORTOLAN_REGISTRY_URL"]
     process = place.start("serve", "registry", "--config", "settings.toml")
     out = said(process, 1)
@@ -139,7 +141,7 @@ def test_a_file_of_settings_reaches_the_children(place: Place) -> None:
     _, err = ended(process)
 
     assert process.returncode == 0, err
-    assert "1 worker of 8 threads" in out
+    assert "1 worker of 3 threads" in out
 
 
 def test_a_database_that_is_behind_is_refused_when_asked_to(place: Place) -> None:
