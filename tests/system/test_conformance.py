@@ -1,0 +1,75 @@
+"""The public conformance tests, where their folder lies beside the project, against services started as ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.running import a_pair
+from tests.servers.s3 import S3Service
+
+ROOT = Path(__file__).parents[2]
+KIT = ROOT.parent / "shared" / "conformance"
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not KIT.is_dir(), reason="the conformance tests do not lie beside the project"),
+]
+
+CONFIG = """\
+[endpoints]
+register = "{registry}"
+query = "{registry}"
+multi_patient_query = "{registry}"
+provide = "{repository}"
+retrieve = "{repository}"
+
+[patients]
+template = "{{nhs}}^^^&2.16.840.1.113883.2.1.4.1&ISO"
+unknown = "9990000000^^^&2.16.840.1.113883.2.1.4.1&ISO"
+"""
+
+
+def s3_settings(server: S3Service) -> dict[str, str]:
+    """A bucket of its own."""
+    return {
+        "STORAGE": f"s3://{server.new_bucket()}",
+        "S3_ENDPOINT": server.endpoint,
+        "S3_ACCESS_KEY": server.access_key,
+        "S3_SECRET_KEY": server.secret_key,
+    }
+
+
+@pytest.mark.parametrize("back_end", ["sqlite and folder", "postgresql and s3"])
+def test_every_case_of_the_core_collections_passes(
+    back_end: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    settings = {"CODES": str(KIT / "toolkitx" / "environment" / "default" / "codes.xml")}
+    if back_end == "postgresql and s3":
+        database: Callable[[], str] = request.getfixturevalue("postgres_database")
+        settings |= {"DATABASE": database(), **s3_settings(request.getfixturevalue("minio_server"))}
+    pair = a_pair(tmp_path / "data", settings)
+    pair.start()
+    config = tmp_path / "server.toml"
+    config.write_text(CONFIG.format(registry=pair.registry.url, repository=pair.repository.url))
+
+    command = [sys.executable, "-m", "nist", "--testkit", str(KIT / "toolkitx" / "testkit"), "--config", str(config)]
+    run = subprocess.run(
+        [*command, "--collection", "core", "--log", str(tmp_path / "log")],
+        env={**os.environ, "PYTHONPATH": str(KIT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    pair.stop()
+
+    told = [line for line in run.stdout.splitlines() if not line.startswith("PASS")]
+    print("\n".join(told))
+    assert run.returncode == 0, "\n".join(told) + run.stderr
+    assert "PASS" in run.stdout
