@@ -56,7 +56,8 @@ class FolderStore:
 
     def read(self, blob: Blob, chunk_size: int = CHUNK) -> FolderReader:
         """Open a document for reading; what was settled when it was found is so still, unless it was removed."""
-        file = self._opened(blob) if blob.pending else OpenFile(self._disk, blob.locator, known=blob)
+        known = bool(blob.sha1) and not blob.pending
+        file = OpenFile(self._disk, blob.locator, known=blob) if known else self._opened(blob)
         return FolderReader(file, blob, chunk_size)
 
     def verify(self, blob: Blob) -> None:

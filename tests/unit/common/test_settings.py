@@ -251,8 +251,10 @@ def test_workers_are_as_many_as_set_or_suit_the_cores() -> None:
     assert 1 <= Settings().workers("repository") <= 8
 
 
-def test_database_connections_follow_the_threads() -> None:
-    assert Settings().database_connections == Settings().registry_threads
+def test_database_connections_follow_the_threads_up_to_eight() -> None:
+    assert Settings(registry_threads=3).database_connections == 3
+    assert Settings(registry_threads=40).database_connections == 8
+    assert Settings(registry_threads=40, database_pool=20).database_connections == 20
     assert Settings(database_pool=3).database_connections == 3
 
 
