@@ -1,0 +1,257 @@
+"""Every message that the services send is valid against the official schemas, and the examples are taken."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from lxml import etree
+
+from common.model import AssociationType
+from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_51
+from tests.factories import (
+    HAS_MEMBER,
+    a_code,
+    a_document,
+    a_folder,
+    a_link,
+    a_patient_id,
+    a_submission,
+    a_uuid,
+)
+from tests.running import Pair, a_pair, back_end
+from tests.servers.fake_registry import FakeRegistry, passing_on
+from tests.service.conftest import BACK_ENDS
+from tests.wire import NS, STATUS, Answer, Services, answer, envelope, mtom, query_body
+
+SHARED: Final = Path(__file__).parents[2] / "../shared"
+DRIVER: Final = SHARED / "schemas/driver/messages.xsd"
+EXAMPLES: Final = SHARED / "examples"
+BOTH: Final = f"('{STATUS}Approved','{STATUS}Deprecated')"
+
+
+@pytest.fixture(scope="session")
+def schema() -> etree.XMLSchema:
+    """Whole SOAP messages of all transactions."""
+    if not DRIVER.is_file():
+        pytest.skip("the official schemas are not here (../shared/schemas)")
+    return etree.XMLSchema(etree.parse(str(DRIVER), etree.XMLParser(no_network=True)))
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """Where the example messages are."""
+    if not EXAMPLES.is_dir():
+        pytest.skip("the example messages are not here (../shared/examples)")
+    return EXAMPLES
+
+
+def problems(schema: etree.XMLSchema, found: Answer) -> str:
+    """What is wrong with a message once its documents stand in it; empty when it is valid."""
+    root = etree.fromstring(etree.tostring(found.root))
+    for include in list(root.iter(f"{{{NS['xop']}}}Include")):
+        holder = include.getparent()
+        content = base64.b64encode(found.parts[include.get("href")[4:]]).decode()
+        holder.remove(include)
+        holder.text = content
+    return "" if schema.validate(root) else str(schema.error_log)
+
+
+def hostile(**differs: Any) -> Any:
+    """A document with everything, and text that has to be escaped."""
+    return a_document(
+        entry_uuid=a_uuid(),
+        event_codes=(a_code("58000006", display="<&>\"'"), a_code("32485007")),
+        reference_id_list=("R^^^&1.2.3&ISO^urn:ihe:iti:xds:2013:referral",),
+        extra_slots={"urn:example:<&>": ("a <&> \"'", "文書"), "urn:example:empty": ()},
+        uri=("letter.pdf",),
+        comments=a_folder().title,
+        document_availability="urn:ihe:iti:2010:DocumentAvailability:Online",
+        home_community_id="urn:oid:1.2.3",
+        **differs,
+    )
+
+
+def in_mtom(services: Services, body: bytes) -> Answer:
+    kind, data = mtom(envelope(ITI_18, body), {})
+    return answer(services.post(services.registry, data, kind))
+
+
+MULTIPART: Final = "multipart/related; type=application/xop+xml; boundary=x"
+CASES: Final[dict[str, Callable[[Services, str], Answer]]] = {
+    "42 success": lambda s, p: s.register(a_submission(hostile(), patient_id=p)),
+    "42 failure": lambda s, p: s.register(a_submission(a_document(hash="<&>\"'", mime_type="<&>"), patient_id=p)),
+    "42 many failures": lambda s, p: s.register(a_submission(*(a_document(hash="x") for _ in range(50)), patient_id=p)),
+    "18 nothing": lambda s, p: s.find(a_patient_id()),
+    "18 nothing, leaf": lambda s, p: s.find(a_patient_id(), leaf=True),
+    "18 missing": lambda s, p: s.query("FindDocuments", {}),
+    "18 unknown": lambda s, p: s.query("urn:uuid:x", {}),
+    "18 syntax": lambda s, p: s.find("<&>\"'"),
+    "18 mtom": lambda s, p: in_mtom(s, query_body("GetDocuments", [], leaf=True)),
+    "51 nothing": lambda s, p: s.query(
+        "FindDocumentsForMultiplePatients",
+        {"$XDSDocumentEntryPatientId": f"('{p}')", "$XDSDocumentEntryStatus": BOTH},
+        action=ITI_51,
+    ),
+    "41 failure": lambda s, p: s.provide(a_submission(a_document(patient_id=p)), {}),
+    "43 nothing": lambda s, p: s.retrieve("<&>\"'"),
+    "43 elsewhere": lambda s, p: s.retrieve("1.2.3", repository_id="9.9"),
+    "fault: action": lambda s, p: s.simple(s.registry, envelope("urn:x", b"<x/>")),
+    "fault: body": lambda s, p: s.simple(s.repository, envelope(ITI_43, b"<x/>")),
+    "fault: nothing": lambda s, p: s.simple(s.registry, b""),
+    "fault: version": lambda s, p: s.simple(s.registry, b'<Envelope xmlns="urn:x"/>'),
+    "fault: not understood": lambda s, p: s.simple(
+        s.registry, envelope(ITI_42, b"<x/>", header=b'<q:odd xmlns:q="urn:odd" s:mustUnderstand="1"/>')
+    ),
+    "fault: MIME": lambda s, p: answer(s.post(s.repository, b"x", MULTIPART)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_sent_is_valid(services: Services, schema: etree.XMLSchema, case: str) -> None:
+    assert problems(schema, CASES[case](services, a_patient_id())) == ""
+
+
+@pytest.fixture(scope="module")
+def world(services: Services) -> dict[str, str]:
+    """Objects of every kind, with every attribute."""
+    patient = a_patient_id()
+    old, new, folder = hostile(patient_id=patient), hostile(patient_id=patient), a_folder(entry_uuid=a_uuid())
+    folder.patient_id, folder.comments = patient, old.comments
+    first = a_submission(old, folder, a_link(HAS_MEMBER, folder, old))
+    first.submission_set.intended_recipients = ("Millrace Surgery|^Okafor^Amara|^^Internet^a@b.example",)
+    assert services.register(first).registry_status == "Success"
+    link = a_link(AssociationType.RPLC, new, old, documentation=(a_code("correction", "portolan"),))
+    found = services.register(a_submission(new, link))
+    assert found.registry_status == "Success", found.contexts
+    return {
+        "patient": patient, "document": old.entry_uuid, "folder": folder.entry_uuid,
+        "set": first.submission_set.unique_id or "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("leaf", [True, False], ids=["LeafClass", "ObjectRef"])
+@pytest.mark.parametrize(
+    "name", ["GetAll", "GetDocuments", "GetFolders", "GetAssociations", "GetDocumentsAndAssociations",
+             "GetSubmissionSets", "GetSubmissionSetAndContents", "GetFolderAndContents", "GetFoldersForDocument", "GetRelatedDocuments"]
+)  # fmt: skip
+def test_objects_of_every_kind_are_valid(
+    services: Services, schema: etree.XMLSchema, world: dict[str, str], name: str, leaf: bool
+) -> None:
+    document = {"$XDSDocumentEntryEntryUUID": f"'{world['document']}'"}
+    slots = {
+        "GetAll": {"$patientId": f"'{world['patient']}'"}
+        | {f"$XDS{kind}Status": BOTH for kind in ("DocumentEntry", "SubmissionSet", "Folder")},
+        "GetFolders": {"$XDSFolderEntryUUID": f"'{world['folder']}'"},
+        "GetFolderAndContents": {"$XDSFolderEntryUUID": f"'{world['folder']}'"},
+        "GetAssociations": {"$uuid": f"('{world['document']}')"},
+        "GetSubmissionSets": {"$uuid": f"('{world['document']}')"},
+        "GetSubmissionSetAndContents": {"$XDSSubmissionSetUniqueId": f"'{world['set']}'"},
+        "GetRelatedDocuments": document | {"$AssociationTypes": f"('{AssociationType.RPLC}')"},
+    }.get(name, document)
+
+    found = services.query(name, slots, leaf=leaf)
+
+    assert found.registry_status == "Success", found.contexts
+    assert len(found.body.find("rim:RegistryObjectList", NS)) > 0
+    assert problems(schema, found) == ""
+
+
+def test_documents_are_given_out_in_valid_messages(services: Services, schema: etree.XMLSchema) -> None:
+    entry = a_document(hash=None, size=None, patient_id=a_patient_id())
+    provided = services.provide(a_submission(entry), {entry.entry_uuid: b"x" * 100})
+
+    whole, partly = services.retrieve(entry.unique_id or ""), services.retrieve(entry.unique_id or "", "1.2.3")
+
+    assert [each.registry_status for each in (provided, whole, partly)] == ["Success", "Success", "PartialSuccess"]
+    assert [problems(schema, each) for each in (provided, whole, partly)] == ["", "", ""]
+
+
+def test_what_the_repository_sends_to_the_registry_is_valid(
+    services: Services, schema: etree.XMLSchema, tmp_path: Path
+) -> None:
+    with FakeRegistry(passing_on(services.registry)) as between:
+        pair = a_pair(tmp_path, {"REGISTRY_URL": between.url, "SWEEP_AFTER": "40s"})
+        pair.repository.start()
+        try:
+            entry = hostile(patient_id=a_patient_id(), hash=None, size=None, repository_unique_id=None)
+            found = pair.services.provide(a_submission(entry), {entry.entry_uuid: b"x"})
+            assert found.registry_status == "Success", found.contexts
+        finally:
+            pair.stop()
+
+    assert between.received
+    for message in between.received:
+        assert schema.validate(etree.fromstring(message)), schema.error_log
+
+
+# The example messages, as the digest describes them
+
+
+@pytest.fixture(scope="module", params=BACK_ENDS)
+def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A pair with nothing in it."""
+    pair = a_pair(tmp_path_factory.mktemp("fresh"), back_end(request.param, request))
+    pair.start()
+    yield pair
+    pair.stop()
+
+
+REPLACED: Final = b"urn:uuid:6f2c1f0e-2c9b-4f43-9a5d-0d2b7e4c1a01"
+SET: Final = b"2.999.826.9.2.20260311.1"
+
+
+def test_the_examples_of_a_provided_letter_are_taken(fresh: Pair, examples: Path, schema: etree.XMLSchema) -> None:
+    services = fresh.services
+    head, _, data = (examples / "iti41-request.mime").read_bytes().partition(b"\r\n\r\n")
+    told = re.search(rb"(?is)content-type:(.*?)(?:\r\n\S|\Z)", head)
+    assert told
+    kind = b" ".join(told[1].split()).decode()
+
+    first, again = (answer(services.post(services.repository, data, kind)) for _ in range(2))
+    inline = (examples / "iti41-request.xml").read_bytes().replace(SET + b'"', SET + b'.2"')
+    as_text = services.simple(services.repository, inline)
+    retrieved = services.simple(services.repository, (examples / "iti43-request.xml").read_bytes())
+
+    for found in (first, again, as_text):
+        assert found.registry_status == "Success", (found.contexts, found.fault)
+    assert (examples / "discharge-letter.pdf").read_bytes() in retrieved.documents().values(), retrieved.contexts
+    assert [problems(schema, each) for each in (first, as_text, retrieved)] == ["", "", ""]
+
+
+def test_the_examples_of_registration_and_query_are_taken(fresh: Pair, examples: Path, schema: etree.XMLSchema) -> None:
+    services = fresh.services
+    # The example that is replaced has a UUID; the sets are renamed where an earlier example has used their name.
+    texts = [
+        (examples / "iti42-request.xml")
+        .read_bytes()
+        .replace(b"Document01", REPLACED)
+        .replace(SET + b'"', SET + b'.3"'),
+        (examples / "iti42-request-folder.xml").read_bytes().replace(SET + b'"', SET + b'.4"'),
+        (examples / "iti42-request-replace.xml").read_bytes(),
+    ]
+    for text in texts:
+        found = services.simple(services.registry, text)
+        assert found.registry_status == "Success", found.contexts
+
+    filled = 0
+    for path in (*sorted(examples.glob("iti18-*-request.xml")), examples / "iti51-request.xml"):
+        found = services.simple(services.registry, path.read_bytes())
+        assert found.registry_status == "Success", (path.name, found.contexts, found.fault)
+        assert problems(schema, found) == ""
+        filled += len(found.body.find("rim:RegistryObjectList", NS)) > 0
+    assert filled >= 4
+
+
+@pytest.mark.parametrize(
+    "name", ["iti38-request.xml", "iti57-update-request.xml", "iti61-request.xml", "iti62-request.xml"]
+)
+def test_examples_of_transactions_that_are_not_served_are_refused(fresh: Pair, examples: Path, name: str) -> None:
+    found = fresh.services.simple(fresh.services.registry, (examples / name).read_bytes())
+
+    assert (found.status, found.registry_status) == (400, "Fault")
+    assert "ActionNotSupported" in found.body.findtext("s:Code/s:Subcode/s:Value", "", NS)
