@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask
-from sqlalchemy import literal, select
 
 from common.codes import load as load_codes
-from common.db import Database, Statement, open_database
+from common.db import Database, open_database
 from common.observe.health import Health
 from common.settings import Settings
 from common.web.operations import operations
@@ -14,8 +13,6 @@ from registry.policy import AffinityDomain
 from registry.register import Register
 from registry.routes import Routes, door
 from registry.search import Limits, Search
-
-_PROBE = Statement(select(literal(1)))
 
 
 def affinity_domain(settings: Settings) -> AffinityDomain:
@@ -37,11 +34,6 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     routes = Routes(Register(store, domain, max_objects=settings.max_objects), search)
     app = Flask("portolan.registry", static_folder=None)
     app.register_blueprint(door(routes, settings).blueprint())
-    health = Health({"database": lambda: _probe(store)})
+    health = Health({"database": store.ping})
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     return app
-
-
-def _probe(database: Database) -> None:
-    with database.read() as work:
-        work.rows(_PROBE)

@@ -12,8 +12,8 @@ from common.faults import checkpoint
 from common.model import RegistryResponse, Status, Submission
 from common.rules import Objection
 from common.standard.errors import ErrorCode
+from registry.known import Domain, wanted
 from registry.rules import effects
-from registry.rules.known import Domain, wanted
 from registry.rules.meaning import MEANING
 from registry.rules.structure import STRUCTURE
 from registry.store import registering

@@ -21,10 +21,11 @@ from common.model import (
     SubmissionSet,
 )
 from common.rules import Objection
-from common.rules.stored_query import Asked, Question, read_question
+from common.rules.stored_query import Asked, read_question
 from common.standard.queries import ASSOCIATION_STATUS, Match, Shape
+from common.standard.question import Question
+from registry.known import Domain
 from registry.rules import answers
-from registry.rules.known import Domain
 from registry.store.finding import Found, find, named, passing
 from registry.store.linking import Link, links, links_at, links_from, links_to, objects
 from registry.store.registering import patients

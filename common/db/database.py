@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import errors as pg
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, literal, select
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import ArgumentError
@@ -27,6 +27,9 @@ from common.faults import checkpoint
 
 _RETRY: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow)
 _FULL: Final = (pg.DiskFull, pg.OutOfMemory, pg.TooManyConnections)
+
+
+_NOTHING: Final = Statement(select(literal(1)))
 
 
 class DatabaseError(Exception):
@@ -206,6 +209,11 @@ class Database:
         finally:
             if connection is not None:
                 connection.close()
+
+    def ping(self) -> None:
+        """Ask the database for nothing; DatabaseError when it does not answer."""
+        with self.read() as work:
+            work.rows(_NOTHING)
 
     def close(self) -> None:
         """Close every connection."""

@@ -14,9 +14,7 @@ from common.hl7 import types
 from common.rules.objection import Objection
 from common.standard.errors import ErrorCode
 from common.standard.queries import STATUSES, STORED_QUERIES, Match, Parameter, StoredQuery
-
-Groups = tuple[tuple[str, ...], ...]
-"""Values of one parameter: every group must match (AND), any value within a group will do (OR)."""
+from common.standard.question import Question
 
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 
@@ -32,28 +30,6 @@ class Asked:
     id: str
     return_type: str
     slots: Sequence[tuple[str, Sequence[str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A stored query that may be answered."""
-
-    query: StoredQuery
-    leaf: bool
-    criteria: tuple[tuple[Parameter, Groups], ...]
-    level: int = 1
-
-    def values(self, match: Match) -> tuple[str, ...]:
-        """All values given for the parameters that match in one way."""
-        return tuple(value for row, groups in self.criteria if row.match is match for part in groups for value in part)
-
-    def given(self, name: str) -> tuple[str, ...]:
-        """All values of one parameter; none if it was not given."""
-        return tuple(value for row, groups in self.criteria if row.name == name for part in groups for value in part)
-
-    def about(self, kind: type) -> tuple[tuple[Parameter, Groups], ...]:
-        """The criteria on one kind of object."""
-        return tuple((row, groups) for row, groups in self.criteria if row.of is kind)
 
 
 @dataclass(slots=True)

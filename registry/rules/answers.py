@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from common.rules import Objection
-from common.rules.stored_query import Question
 from common.standard.errors import ErrorCode
-from registry.rules.known import Domain
+from common.standard.question import Question
+from registry.known import Domain
 
 
 def of_one_patient(question: Question, patients: Iterable[str]) -> list[Objection]:

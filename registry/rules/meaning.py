@@ -19,7 +19,7 @@ from common.model import (
 from common.rules import Objections, Rulebook
 from common.standard.attributes import ATTRIBUTES, Place
 from common.standard.errors import ErrorCode
-from registry.rules.known import Domain, Known
+from registry.known import Domain, Known
 from registry.rules.structure import HAS_MEMBER, RELATIONSHIPS
 
 # The target of these is a registered document; others may point at one of the same message.

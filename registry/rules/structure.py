@@ -8,7 +8,7 @@ from common.model import Association, AssociationType, DocumentEntry, Folder, Re
 from common.rules import Objections, Rulebook, metadata
 from common.standard.attributes import By
 from common.standard.errors import ErrorCode
-from registry.rules.known import Known
+from registry.known import Known
 
 HAS_MEMBER = AssociationType.HAS_MEMBER
 UPDATES = frozenset({AssociationType.UPDATE_AVAILABILITY_STATUS, AssociationType.SUBMIT_ASSOCIATION})

@@ -25,8 +25,8 @@ from common.model import (
     RegistryObject,
     SubmissionSet,
 )
-from common.rules.stored_query import Groups, Question
 from common.standard.queries import STORED_QUERIES, Match, Parameter
+from common.standard.question import Groups, Question
 from registry.store.registering import APPROVED
 from registry.store.statements import CHUNK, among, bound, rounded
 from registry.store.tables import association, entry, folder, submission_set

@@ -21,7 +21,7 @@ from common.model import (
     Submission,
     SubmissionSet,
 )
-from registry.rules.known import Known, KnownObject, Taken, Wanted
+from registry.known import Known, KnownObject, Taken, Wanted
 from registry.store import rows
 from registry.store.statements import CHUNK, among, bound, fetch, insert_all, rounded, run
 from registry.store.tables import association, entry, folder, identifier, patient, submission_set

@@ -29,5 +29,5 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES_OF_THE_MANUAL, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     known = ("common/", "registry/", "repository/", "console/", "tests/", "bench/", "deploy/", "migrations/", "docs/")
-    for named in re.findall(r"`((?:%s)[\w./-]+)`" % "|".join(known), page.read_text(encoding="utf-8")):
+    for named in re.findall(rf"`((?:{'|'.join(known)})[\w./-]+)`", page.read_text(encoding="utf-8")):
         assert (ROOT / named).exists(), f"{page.name} names {named}, which is not there"

@@ -16,8 +16,8 @@ from common.ebxml.submission import read_submission
 from common.model import RegistryResponse, Submission
 from common.standard.identifiers import RIM
 from common.standard.queries import BY_NAME
+from registry.known import Domain
 from registry.register import Register
-from registry.rules.known import Domain
 from registry.search import Answer, Limits, Search
 from registry.store.tables import association, entry, folder, identifier, patient, submission_set
 from tests.factories import AnyDomain, a_uuid, submit_objects

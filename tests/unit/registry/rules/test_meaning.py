@@ -19,8 +19,8 @@ from common.model import (
     SubmissionSet,
 )
 from common.standard.errors import ErrorCode
+from registry.known import Domain, Known, KnownObject, Taken
 from registry.policy import AffinityDomain
-from registry.rules.known import Domain, Known, KnownObject, Taken
 from registry.rules.meaning import MEANING, REPLACING, TARGET_REGISTERED
 from registry.rules.structure import RELATIONSHIPS
 from tests.factories import (

@@ -20,7 +20,7 @@ from common.model import (
     SubmissionSet,
 )
 from common.standard.errors import ErrorCode
-from registry.rules.known import Known, KnownObject, wanted
+from registry.known import Known, KnownObject, wanted
 from registry.rules.structure import RELATIONSHIPS, STRUCTURE, UPDATES
 from tests.factories import (
     HAS_MEMBER,
