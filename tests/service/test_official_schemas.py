@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 
 from common.model import AssociationType
+from common.standard.queries import BY_NAME
 from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_51
 from tests.factories import (
     HAS_MEMBER,
@@ -136,9 +137,9 @@ def world(services: Services) -> dict[str, str]:
 
 @pytest.mark.parametrize("leaf", [True, False], ids=["LeafClass", "ObjectRef"])
 @pytest.mark.parametrize(
-    "name", ["GetAll", "GetDocuments", "GetFolders", "GetAssociations", "GetDocumentsAndAssociations",
-             "GetSubmissionSets", "GetSubmissionSetAndContents", "GetFolderAndContents", "GetFoldersForDocument", "GetRelatedDocuments"]
-)  # fmt: skip
+    "name",
+    [row.name for row in BY_NAME.values() if row.name.startswith("Get")],
+)
 def test_objects_of_every_kind_are_valid(
     services: Services, schema: etree.XMLSchema, world: dict[str, str], name: str, leaf: bool
 ) -> None:
