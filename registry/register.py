@@ -12,11 +12,12 @@ from common.faults import checkpoint
 from common.model import RegistryResponse, Status, Submission
 from common.rules import Objection
 from common.standard.errors import ErrorCode
-from registry.known import Domain, wanted
+from registry.known import Domain, Wanted, wanted
 from registry.rules import effects
 from registry.rules.meaning import MEANING
 from registry.rules.structure import STRUCTURE
 from registry.store import registering
+from registry.store.statements import MOST_AT_ONCE
 
 log = logging.getLogger("portolan.register")
 
@@ -70,7 +71,7 @@ class Register:
 
     def _once(self, submission: Submission, message_id: str | None, digest: str, correlation: str) -> RegistryResponse:
         needs = wanted(submission)
-        with self._database.write() as work:
+        with self._database.write(single=_is_plain(submission, needs)) as work:
             known = registering.known(work, needs)
             objections = [
                 *STRUCTURE.check(submission, known),
@@ -112,6 +113,14 @@ class Register:
             registering.deprecate(work, registering.with_derived(work, replaced))
         new = {folder.entry_uuid for folder in submission.folders}
         registering.touch_folders(work, effects.touched_folders(submission) - new, now)
+
+
+def _is_plain(submission: Submission, needs: Wanted) -> bool:
+    """Whether nothing registered is touched, and one statement writes everything.
+
+    An entry has rows for itself, its uniqueId and its own UUID, so three for each object are enough.
+    """
+    return not needs.references and 3 * len(submission.objects()) <= MOST_AT_ONCE
 
 
 def refusal(objections: list[Objection], correlation: str) -> RegistryResponse:

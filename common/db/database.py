@@ -73,9 +73,12 @@ def _translated(error: Exception) -> DatabaseError:
 class Work:
     """One unit of work: statements on one connection. Leaving without ``commit`` undoes all."""
 
-    def __init__(self, database: Database, connection: Any) -> None:
+    def __init__(self, database: Database, connection: Any, *, single: bool = False) -> None:
+        """With ``single`` there is no transaction: the one statement that writes is durable when it is done."""
         self._database = database
         self._connection = connection
+        self._single = single
+        self._written = False
         self.committed = False
 
     @property
@@ -93,6 +96,9 @@ class Work:
 
     def run(self, statement: Statement, values: Mapping[str, Any] | None = None) -> int:
         """Carry out a statement; the number of rows it changed."""
+        if self._single and self._written:
+            raise AssertionError("a second statement that writes needs a transaction")
+        self._written = True
         cursor = self._cursor()
         cursor.execute(*statement.bound(self._database.dialect, values or {}))
         count: int = cursor.rowcount
@@ -114,8 +120,9 @@ class Work:
 
     def commit(self) -> None:
         """Make it durable: when this returns, it is on disk."""
-        checkpoint("db.flushed")
-        self._connection.commit()
+        if not self._single:
+            checkpoint("db.flushed")
+            self._connection.commit()
         self.committed = True
         checkpoint("db.committed")
 
@@ -176,8 +183,17 @@ class Database:
                     connection.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[Work]:
-        """A transaction that takes effect only by ``commit``."""
+    def write(self, *, single: bool = False) -> Iterator[Work]:
+        """A transaction that takes effect only by ``commit``.
+
+        With ``single``, for work that locks nothing and writes by one statement, PostgreSQL is spared BEGIN and
+        COMMIT: that statement is a transaction by itself.
+        """
+        if single and self._queue is None:
+            with self._checked_out() as connection:
+                connection.dbapi_connection.autocommit = True
+                yield Work(self, connection, single=True)
+            return
         if self._queue is None:
             with self._checked_out() as connection:
                 connection.dbapi_connection.autocommit = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from common.model import (
@@ -84,18 +85,31 @@ def _classification(owner: str, new_id: NewId, what: str, inner: str) -> str:
 
 def _code(owner: str, new_id: NewId, scheme: str, code: Code) -> str:
     what = f'classificationScheme="{scheme}" nodeRepresentation="{attribute(code.code)}"'
-    inner = _slot("codingScheme", (code.scheme,)) + _strings("Name", code.display)
-    return _classification(owner, new_id, what, inner)
+    return _classification(owner, new_id, what, _code_parts(code.scheme, code.display))
+
+
+@lru_cache(maxsize=4096)
+def _code_parts(scheme: str, display: tuple[LocalizedString, ...]) -> str:
+    """The inside of a code: an affinity domain has few, and uses them over and over."""
+    return _slot("codingScheme", (scheme,)) + _strings("Name", display)
 
 
 def _author(owner: str, new_id: NewId, scheme: str, author: Author) -> str:
+    return _classification(
+        owner, new_id, f'classificationScheme="{scheme}" nodeRepresentation=""', _author_parts(author)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _author_parts(author: Author) -> str:
+    """The inside of an author: who writes one letter writes many."""
     inner = []
     for name, field in AUTHOR_SLOTS.items():
         found = getattr(author, field)
         values = (found,) if isinstance(found, str) else found
         if values:
             inner.append(_slot(name, values))
-    return _classification(owner, new_id, f'classificationScheme="{scheme}" nodeRepresentation=""', "".join(inner))
+    return "".join(inner)
 
 
 def _extra(owner: str, new_id: NewId, extra: Classification) -> str:
