@@ -13,11 +13,11 @@ from common.ebxml.query import read_query
 from common.ebxml.responses import write_query_response, write_registry_response
 from common.ebxml.submission import read_submission
 from common.model import RegistryError, RegistryResponse, Status
-from common.observe import correlation, metrics
+from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_18, ITI_42, ITI_51, Transaction
-from common.web.answers import Reply
+from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
 from common.web.message import Message
 from registry.register import Register
@@ -65,13 +65,6 @@ class Routes:
         response = RegistryResponse(Status.FAILURE, (RegistryError(code, f"{told} [{correlation_id}]"),))
         write = write_registry_response if transaction is ITI_42 else write_query_response
         return Reply((write(response),), outcome=outcome(response))
-
-
-def outcome(response: RegistryResponse) -> str:
-    """One word for logs and metrics; each error is counted."""
-    for error in response.errors:
-        metrics.error(error.code)
-    return response.status.name.title().replace("_", "")
 
 
 def _no_parts() -> AbstractContextManager[Parts]:

@@ -7,11 +7,10 @@ from typing import Final
 from common.ebxml.responses import write_registry_response
 from common.ebxml.retrieve import DocumentResponse, read_retrieve, write_retrieve_response
 from common.model import RegistryError, RegistryResponse, Status
-from common.observe import metrics
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_41, ITI_43, Transaction
-from common.web.answers import Reply
+from common.web.answers import Reply, outcome
 from common.web.door import Address, Door
 from common.web.message import Message
 from repository.intake import Intake
@@ -49,13 +48,6 @@ class Routes:
         if transaction is ITI_43:
             return Reply(write_retrieve_response(response, ()), outcome=outcome(response))
         return Reply((write_registry_response(response),), outcome=outcome(response))
-
-
-def outcome(response: RegistryResponse) -> str:
-    """One word for logs and metrics; each error is counted."""
-    for error in response.errors:
-        metrics.error(error.code)
-    return response.status.name.title().replace("_", "")
 
 
 def door(routes: Routes, store: DocumentStore, settings: Settings) -> Door:

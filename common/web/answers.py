@@ -11,7 +11,8 @@ from uuid import UUID
 
 from flask import Response
 
-from common.observe import correlation
+from common.model import RegistryResponse
+from common.observe import correlation, metrics
 from common.soap.envelope import envelope_parts
 from common.soap.faults import SoapFault, write_fault
 from common.soap.mtom_writer import MtomWriter
@@ -46,6 +47,13 @@ class Reply:
     pieces: tuple[bytes, ...]
     documents: tuple[Content, ...] = ()
     outcome: str = "Success"
+
+
+def outcome(response: RegistryResponse) -> str:
+    """One word for logs and metrics; each error is counted."""
+    for error in response.errors:
+        metrics.error(error.code)
+    return response.status.name.title().replace("_", "")
 
 
 def message_id() -> str:
