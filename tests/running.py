@@ -22,6 +22,38 @@ from tests.wire import Services
 ROOT = Path(__file__).parents[1]
 
 
+def _processes() -> dict[int, list[str]]:
+    """State, parent, group, session and so on of every running process by its id, as ``/proc`` has them."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found[int(path.name)] = (path / "stat").read_text().rpartition(")")[2].split()
+    return {pid: status for pid, status in found.items() if status[0] != "Z"}
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those have, and so on."""
+    parents = {each: int(status[1]) for each, status in _processes().items()}
+    found, layer = [], {pid}
+    while layer:
+        layer = {child for child, parent in parents.items() if parent in layer}
+        found += layer
+    return found
+
+
+def _kill_sessions(sessions: set[str], seconds: float = 10) -> None:
+    """End all processes of some sessions; again and again, since one that dies may just have been replaced."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        left = [pid for pid, status in _processes().items() if status[3] in sessions]
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
 @dataclass
 class Running:
     """One service as a process of its own."""
@@ -75,10 +107,12 @@ class Running:
 
     def kill(self) -> None:
         """End it and its workers at once, as a power cut would."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+        if self.process is None:
+            return
+        family = {self.process.pid, *descendants(self.process.pid)}
+        # The supervisor, its child and the child's workers: each service process has a session of its own.
+        _kill_sessions({status[3] for pid, status in _processes().items() if pid in family})
+        self.process.wait(10)
 
 
 @dataclass

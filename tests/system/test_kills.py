@@ -1,0 +1,267 @@
+"""Both services killed at each step of a submission: afterwards it is there or not, and sending again puts it right."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from common.model import Association, AssociationType, DocumentEntry
+from repository.storage import open_store
+from tests.factories import HAS_MEMBER, a_document, a_folder, a_link, a_patient_id, a_submission, a_uuid
+from tests.running import Pair, Running, a_pair, back_end
+from tests.service.conftest import BACK_ENDS
+from tests.wire import Answer, Services, answer, mtom_provide
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+# A mark may be settled only when no registration can be under way: longer than the two timeouts together.
+QUICK = {"CONNECT_TIMEOUT": "0.5s", "ANSWER_TIMEOUT": "2s", "SWEEP_AFTER": "3s", "SWEEP_EVERY": "0.3s"}
+PATIENT_ENOUGH = {"CONNECT_TIMEOUT": "0.5s", "ANSWER_TIMEOUT": "2s", "SWEEP_AFTER": "1h", "SWEEP_EVERY": "1h"}
+LATER = ("blob.settled", "mark.swept")  # done in batches behind the answer: how often depends on how fast the rest is
+
+
+@dataclass
+class Letter:
+    """One ITI-41 as bytes, so that it can be sent again."""
+
+    links: tuple[Association, ...] = ()
+    entry: DocumentEntry = field(default_factory=lambda: a_document(hash=None, size=None, entry_uuid=a_uuid()))
+    content: bytes = b""
+    kind: str = ""
+    data: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Make the message."""
+        if not self.entry.patient_id or self.entry.patient_id.startswith("9990001006"):
+            self.entry.patient_id = a_patient_id()
+        self.content = (self.entry.unique_id or "").encode() * 50
+        submission = a_submission(self.entry, *self.links)
+        self.kind, self.data = mtom_provide(submission, {self.entry.entry_uuid: self.content})
+
+    def send(self, services: Services) -> Answer | None:
+        """Over a connection of its own; ``None`` when that broke."""
+        own = services.apart()
+        try:
+            return answer(own.post(own.repository, self.data, self.kind))
+        except requests.ConnectionError:
+            return None
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether something comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(params=BACK_ENDS)
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of one of the back ends, with empty stores."""
+    return back_end(request.param, request)
+
+
+@pytest.fixture
+def pair(settings: dict[str, str], tmp_path: Path) -> Iterator[Pair]:
+    """A pair that does not sweep while a test looks."""
+    made = a_pair(tmp_path, settings | PATIENT_ENOUGH)
+    made.start()
+    yield made
+    for each in (made.repository, made.registry):
+        each.kill()
+
+
+def stored(pair: Pair, unique_id: str) -> list[bool]:
+    """For every copy of a document in the store, whether it is still marked."""
+    named = pair.settings
+    store = open_store(
+        named.get("STORAGE") or str(Path(named["DATA"]) / "documents"),
+        endpoint=named.get("S3_ENDPOINT", ""),
+        access_key=named.get("S3_ACCESS_KEY", ""),
+        secret_key=named.get("S3_SECRET_KEY", ""),
+    )
+    try:
+        return [blob.pending for blob in store.find(unique_id)]
+    finally:
+        store.close()
+
+
+def steps(service: Running, pair: Pair, send: Callable[[], object]) -> list[str]:
+    """Each meeting of a fault point in a service, as ``name:count``, while something is sent once."""
+    trace = Path(pair.settings["DATA"]) / "trace"
+    service.kill()
+    service.start(PORTOLAN_FAULT_TRACE=str(trace))
+    trace.write_text("")
+    send()
+    assert until(lambda: bool(trace.read_text()), 5)
+    met: Counter[str] = Counter()
+    found = []
+    for name in trace.read_text().split():
+        met[name] += 1
+        if name not in LATER:
+            found.append(f"{name}:{met[name]}")
+    return found + [f"{name}:1" for name in LATER if met[name]]
+
+
+def killed_at(service: Running, step: str, send: Callable[[], Answer | None]) -> Answer | None:
+    """What a sender sees while the service is killed at a step; afterwards the service runs without faults."""
+    service.kill()
+    service.start(PORTOLAN_FAULT=f"{step}=kill")
+    seen = send()
+    service.kill()
+    service.start()
+    return seen
+
+
+def is_whole_or_nowhere(services: Services, letter: Letter) -> bool:
+    """Registered and readable, or nothing visible; whether it is there."""
+    ids = services.everything(letter.entry.patient_id or "")
+    retrieved = services.retrieve(letter.entry.unique_id or "")
+    if ids:
+        assert len(ids) == 3 + 2 * len(letter.links)
+        assert retrieved.documents() == {letter.entry.unique_id: letter.content}, retrieved.contexts
+    else:
+        assert retrieved.codes == ["XDSDocumentUniqueIdError"], retrieved.contexts
+    return bool(ids)
+
+
+def test_d1_the_repository_is_killed_at_each_step_and_sending_again_works(pair: Pair) -> None:
+    services = pair.services
+    found = steps(pair.repository, pair, lambda: Letter().send(services))
+    assert {"part.received:1", "blob.written:1", "blob.marked:1", "iti42.sent:1", "iti42.answered:1"} <= set(found)
+
+    for step in found:
+        letter = Letter()
+        seen = killed_at(pair.repository, step, lambda letter=letter: letter.send(services))  # type: ignore[misc]
+        there = is_whole_or_nowhere(services, letter)
+        assert seen is None or seen.registry_status == "Success", (step, seen.contexts)
+        assert there or seen is None, step
+
+        again = letter.send(services)
+
+        assert again is not None, step
+        assert again.registry_status == "Success", (step, again.contexts)
+        assert is_whole_or_nowhere(services, letter), step
+
+
+def test_d2_d6_the_registry_is_killed_at_each_step_and_sending_again_works(pair: Pair) -> None:
+    services = pair.services
+    found = steps(pair.registry, pair, lambda: Letter().send(services))
+    assert {"db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
+
+    for step in found:
+        letter = Letter()
+        seen = killed_at(pair.registry, step, lambda letter=letter: letter.send(services))  # type: ignore[misc]
+        assert seen is not None, step
+        if seen.registry_status != "Success":
+            assert seen.codes == ["XDSRepositoryError"], (step, seen.contexts)
+            assert "send the same message again" in seen.contexts[0]
+        is_whole_or_nowhere(services, letter)
+
+        again = letter.send(services)
+
+        assert again is not None, step
+        assert again.registry_status == "Success", (step, again.contexts)
+        assert is_whole_or_nowhere(services, letter), step
+
+
+def test_d2_a_replacement_is_whole_or_not_at_all(pair: Pair) -> None:
+    services = pair.services
+
+    def a_replacement() -> tuple[DocumentEntry, Letter]:
+        old = Letter()
+        first = old.send(services)
+        assert first is not None
+        assert first.registry_status == "Success", first.contexts
+        new = a_document(hash=None, size=None, entry_uuid=a_uuid(), patient_id=old.entry.patient_id)
+        return old.entry, Letter((a_link(AssociationType.RPLC, new, old.entry),), new)
+
+    found = steps(pair.registry, pair, lambda: a_replacement()[1].send(services))
+
+    for step in dict.fromkeys(found[-3:]):
+        pair.registry.kill()
+        pair.registry.start()
+        old, letter = a_replacement()
+        name = step.partition(":")[0]
+        killed_at(pair.registry, f"{name}:1", lambda letter=letter: letter.send(services))  # type: ignore[misc]
+        current = services.find(old.patient_id or "").ids()
+        assert current in ([old.entry_uuid], [letter.entry.entry_uuid]), step
+
+        again = letter.send(services)
+
+        assert again is not None, step
+        assert again.registry_status == "Success", (step, again.contexts)
+        assert services.find(old.patient_id or "").ids() == [letter.entry.entry_uuid], step
+
+
+def test_d2_a_submission_with_a_folder_is_whole_or_not_at_all(pair: Pair) -> None:
+    services = pair.services
+    for step in ("db.flushed", "db.committed", "answer.started"):
+        patient = a_patient_id()
+        document, folder = a_document(), a_folder()
+        submission = a_submission(document, folder, a_link(HAS_MEMBER, folder, document), patient_id=patient)
+
+        def send(submission: object = submission) -> None:
+            try:
+                services.apart().register(submission)  # type: ignore[arg-type]
+            except requests.ConnectionError:
+                return
+
+        killed_at(pair.registry, step, send)  # type: ignore[arg-type]
+
+        assert len(services.everything(patient)) == (0 if step == "db.flushed" else 7)
+
+
+def test_d5_what_nobody_points_at_is_swept_and_what_is_registered_stays(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    made = a_pair(tmp_path, settings | QUICK)
+    made.start()
+    try:
+        services = made.services
+        found = steps(made.repository, made, lambda: Letter().send(services))
+        letters = {}
+        for step in found:
+            letters[step] = Letter()
+            killed_at(made.repository, step, lambda letter=letters[step]: letter.send(services))  # type: ignore[misc]
+
+        def settled(letter: Letter) -> bool:
+            registered = bool(services.everything(letter.entry.patient_id or ""))
+            return stored(made, letter.entry.unique_id or "") == ([False] if registered else [])
+
+        left = [step for step, letter in letters.items() if not until(lambda letter=letter: settled(letter))]  # type: ignore[misc]
+        assert left == []
+        there = [step for step, letter in letters.items() if is_whole_or_nowhere(services, letter)]
+        assert "iti42.answered:1" in there
+        assert "blob.written:1" not in there
+    finally:
+        for each in (made.repository, made.registry):
+            each.kill()
+
+
+def test_d6_when_the_registrys_answer_is_lost_the_document_can_be_read_without_sending_again(pair: Pair) -> None:
+    letter = Letter()
+
+    seen = killed_at(pair.registry, "db.committed", lambda: letter.send(pair.services))
+
+    assert seen is not None
+    assert pair.services.retrieve(letter.entry.unique_id or "").documents() == {letter.entry.unique_id: letter.content}
+    assert stored(pair, letter.entry.unique_id or "") == [False]
+
+
+def test_o6_a_service_that_is_asked_to_stop_ends_cleanly(pair: Pair) -> None:
+    letter = Letter()
+    assert (letter.send(pair.services) or pytest.fail("no answer")).registry_status == "Success"
+
+    assert [pair.repository.stop(), pair.registry.stop()] == [0, 0]
+
+    pair.start()
+    assert is_whole_or_nowhere(pair.services, letter)
