@@ -10,7 +10,7 @@ from common.db import Conflict, Database, DatabaseBusy, Work
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
 from common.model import RegistryResponse, Status, Submission
-from common.rules import Objection
+from common.rules import Objection, as_errors
 from common.standard.errors import ErrorCode
 from registry.known import Domain, Wanted, wanted
 from registry.rules import effects
@@ -125,4 +125,4 @@ def _is_plain(submission: Submission, needs: Wanted) -> bool:
 
 def refusal(objections: list[Objection], correlation: str) -> RegistryResponse:
     """Failure, with every objection."""
-    return RegistryResponse(Status.FAILURE, tuple(objection.as_error(correlation) for objection in objections))
+    return RegistryResponse(Status.FAILURE, as_errors(objections, correlation))

@@ -20,7 +20,7 @@ from common.model import (
     Status,
     SubmissionSet,
 )
-from common.rules import Objection
+from common.rules import Objection, as_errors
 from common.rules.stored_query import Asked, read_question
 from common.standard.queries import ASSOCIATION_STATUS, Match, Shape
 from common.standard.question import Question
@@ -104,8 +104,7 @@ class Search:
 
 def refusal(objections: Iterable[Objection], correlation: str, query: str = "") -> Answer:
     """A failed query: its errors, and an empty list of objects."""
-    errors = tuple(objection.as_error(correlation) for objection in objections)
-    response = RegistryResponse(Status.FAILURE, errors)
+    response = RegistryResponse(Status.FAILURE, as_errors(list(objections), correlation))
     return Answer(write_query_response(response), response, 0, query)
 
 

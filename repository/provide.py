@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from common.ebxml.objects import Element
 from common.ebxml.provide import Provided, ProvidedEntry, complete, read_provide, submission_bytes
-from common.model import RegistryError, RegistryResponse, Status
+from common.model import RegistryResponse, Status
 from common.observe import correlation, metrics
-from common.rules import Objection
+from common.rules import Objection, as_errors
 from common.standard.errors import ErrorCode
 from repository.intake import Intake
 from repository.registry import Registry, RegistryUnclear, RegistryUnreachable, derived_message_id
@@ -134,6 +134,4 @@ def _entry(entry: ProvidedEntry) -> Entry:
 
 
 def _failure(objections: Sequence[Objection]) -> RegistryResponse:
-    current = correlation.current()
-    errors: tuple[RegistryError, ...] = tuple(objection.as_error(current) for objection in objections)
-    return RegistryResponse(Status.FAILURE, errors)
+    return RegistryResponse(Status.FAILURE, as_errors(objections, correlation.current()))

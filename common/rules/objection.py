@@ -6,14 +6,19 @@ objections to a message go back in one answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, ParamSpec
+from typing import Final, Generic, ParamSpec
 
 from common.model import RegistryError, Severity
 from common.standard.errors import ErrorCode
 
 P = ParamSpec("P")
+
+MOST_TOLD: Final = 1000
+"""Objections that one answer lists; a message can be wrong in more places than anybody would read."""
+_MOST_WHERE: Final = 256
+_MOST_WHAT: Final = 1000
 
 Objections = Iterator[tuple[str, str]]
 """What a rule yields: the place (an object's id, a parameter's name) and a sentence."""
@@ -28,11 +33,20 @@ class Objection:
     what: str
 
     def as_error(self, correlation: str = "") -> RegistryError:
-        """The line of the RegistryErrorList that tells of it."""
-        context = f"{self.where}: {self.what}" if self.where else self.what
+        """The line of the RegistryErrorList that tells of it; what the message itself named is cut to a length."""
+        where, what = self.where[:_MOST_WHERE], self.what[:_MOST_WHAT]
+        context = f"{where}: {what}" if where else what
         if correlation:
             context = f"{context} [{correlation}]"
-        return RegistryError(self.code, context, self.where, Severity.ERROR)
+        return RegistryError(self.code, context, where, Severity.ERROR)
+
+
+def as_errors(objections: Sequence[Objection], correlation: str = "") -> tuple[RegistryError, ...]:
+    """The RegistryErrorList of all objections: an answer stays in proportion, whatever was asked."""
+    told = list(objections[:MOST_TOLD])
+    if (left := objections[MOST_TOLD:]) and told:
+        told.append(Objection(left[0].code, "", f"{len(left)} more objections are not listed"))
+    return tuple(objection.as_error(correlation) for objection in told)
 
 
 class Rulebook(Generic[P]):
