@@ -53,6 +53,8 @@ class Connections:
             return self._exchange(kept, body, headers)
         except (http.client.RemoteDisconnected, ConnectionError):
             kept.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(type(error).__name__) from error
         try:
             return self._first(body, headers)
         except NotReached as error:
