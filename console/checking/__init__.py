@@ -1,0 +1,1 @@
+"""Holds what the Registry's database says against what the Repository's store keeps, and against itself."""
