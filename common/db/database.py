@@ -25,7 +25,13 @@ from common.db.queue import WriterQueue
 from common.db.statement import Row, Statement, sqlite_matches_any
 from common.faults import checkpoint
 
-_RETRY: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow)
+_RETRY: Final = (
+    pg.SerializationFailure,
+    pg.DeadlockDetected,
+    pg.AdminShutdown,
+    pg.CrashShutdown,
+    pg.CannotConnectNow,
+)
 _FULL: Final = (pg.DiskFull, pg.OutOfMemory, pg.TooManyConnections)
 
 
@@ -59,6 +65,8 @@ def _translated(error: Exception) -> DatabaseError:
         return DatabaseFull(name)
     if isinstance(error, (*_RETRY, PoolTimeout)):
         return DatabaseBusy(name)
+    if isinstance(error, pg.QueryCanceled | pg.LockNotAvailable):
+        return DatabaseError(f"{name}: it took too long")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return DatabaseBusy(name)
     if isinstance(error, sqlite3.OperationalError):
@@ -254,6 +262,10 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     connection.autocommit = True
     connection.execute("SET synchronous_commit = on")
     connection.execute("SET timezone = 'UTC'")
+    # No request waits for ever: neither for a lock that somebody forgot, nor for a statement gone astray.
+    connection.execute("SET lock_timeout = '10s'")
+    connection.execute("SET statement_timeout = '30s'")
+    connection.execute("SET idle_in_transaction_session_timeout = '60s'")
     connection.autocommit = False
 
 

@@ -42,6 +42,8 @@ def upgrade(database: Database) -> tuple[str, str]:
     before = current(database)
     with database.engine.begin() as connection:
         if not database.is_sqlite:
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a migration takes as long as it takes
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         command.upgrade(_config(connection), "head")
     return before, current(database)
