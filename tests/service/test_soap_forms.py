@@ -316,6 +316,7 @@ def test_x8_what_unpacks_hugely_is_refused_soon(services: Services) -> None:
         ("gzip, gzip", b"x"),
         ("deflate", b"x"),
     ],
+    ids=["no gzip", "cut short", "more behind it", "br", "twice", "deflate"],
 )
 def test_what_is_badly_packed_is_refused(services: Services, encoding: str, data: bytes) -> None:
     found = services.simple(services.registry, data, Content_Encoding=encoding)
