@@ -120,6 +120,23 @@ def set_up_postgres() -> None:
     say("PostgreSQL: using the one that came as a Python wheel")
 
 
+def set_up_balancer() -> None:
+    """See that there is a haproxy to test with, where it can be had; the tests have a plain one of their own."""
+    if shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+        say("haproxy: found on this machine")
+        return
+    if os.getuid() == 0 and shutil.which("apt-get"):
+        say("haproxy: installing the system's package")
+        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        try:
+            run(["apt-get", "update", "-qq"], **quiet)
+            run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "haproxy"], **quiet)
+            return
+        except (subprocess.CalledProcessError, OSError):
+            say("haproxy: the package could not be installed")
+    say("haproxy: the tests use a plain balancer of their own")
+
+
 def set_up_object_stores() -> None:
     """Build the object stores to test with from their published sources, those that are not there yet."""
     folder = os.path.join(CACHE, "bin")
@@ -158,6 +175,7 @@ def _go_version(go: str) -> tuple[int, ...]:
 def set_up_servers() -> None:
     """Set up the real servers; where that fails, say so, and leave the verdict to the tests that need them."""
     set_up_postgres()
+    set_up_balancer()
     try:
         set_up_object_stores()
     except (subprocess.CalledProcessError, OSError) as error:
