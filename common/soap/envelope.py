@@ -45,7 +45,11 @@ class Envelope:
 
 def read_envelope(root: etree._Element, understood: Collection[str] = ()) -> Envelope:
     """The envelope, or SoapFault; `understood` names header blocks (`{namespace}local`) that the caller deals with."""
-    header, body = _frame(root)
+    try:
+        header, body = _frame(root)
+    except SoapFault as fault:
+        fault.relates_to = _message_id(root.iterfind(f"{_HEADER}/*"))
+        raise
     blocks = [block for block in header if _is_for_us(block)] if header is not None else []
     values = _Values()
     try:

@@ -132,7 +132,8 @@ class MtomReader:
             return
         self._root += data
         if len(self._root) > self._limits.max_root_bytes:
-            raise MimeError(f"the root part is larger than {self._limits.max_root_bytes} bytes")
+            told = f"the root part is larger than {self._limits.max_root_bytes} bytes"
+            raise MimeError(f"{told}; large documents have to be MTOM parts of their own")
 
     def _end(self) -> MtomEvent:
         """The open part is complete."""

@@ -129,7 +129,7 @@ class Door:
                 message = self._receive(parts)
                 reply = self._carried_out(message, parts)
             mtom = message.mtom
-            packed = not mtom and "gzip" in request.headers.get("Accept-Encoding", "")
+            packed = not mtom and _takes_gzip(request.headers.get("Accept-Encoding", ""))
             relates_to = message.envelope.message_id
             response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
         except SoapFault as fault:
@@ -167,26 +167,52 @@ class Door:
         try:
             if mtom:
                 return self._multipart(content_type, chunks, parts)
-            data = whole(chunks, self._settings.max_metadata_bytes)
+            data = self._whole(chunks)
             return open_message(data, content_type.charset, served=self._served, limits=self._xml, mtom=False)
         except MimeError as error:
             raise refused(error) from error
+
+    def _whole(self, chunks: Iterator[bytes]) -> bytes:
+        """A message as simple SOAP; who sends documents that way hears of the other."""
+        try:
+            return whole(chunks, self._settings.max_metadata_bytes)
+        except TooLarge as fault:
+            if self._address.max_bytes > self._settings.max_metadata_bytes:
+                fault.reason += " Large documents have to be sent with MTOM."
+            raise
 
     def _multipart(self, content_type: ContentType, chunks: Iterator[bytes], parts: Parts) -> Message:
         """The root part opened as soon as it is there, documents passed on while they come."""
         reader = MtomReader(content_type, self._mime)
         message: Message | None = None
-        for event in _events(reader, chunks):
-            if isinstance(event, DocumentData):
-                parts.data(event.data)
-            elif isinstance(event, DocumentBegin):
-                parts.begin(event.content_id)
-            elif isinstance(event, RootPart):
-                message = open_message(event.data, event.charset, served=self._served, limits=self._xml, mtom=True)
-            else:
-                parts.end()
+        try:
+            for event in _events(reader, chunks):
+                if isinstance(event, DocumentData):
+                    parts.data(event.data)
+                elif isinstance(event, DocumentBegin):
+                    parts.begin(event.content_id)
+                elif isinstance(event, RootPart):
+                    message = open_message(event.data, event.charset, served=self._served, limits=self._xml, mtom=True)
+                else:
+                    parts.end()
+        except SoapFault as fault:
+            raise _related(fault, message) from None
+        except MimeError as error:
+            raise _related(refused(error), message) from error
         assert message is not None  # the reader sees to it
         return message
+
+
+def _related(fault: SoapFault, message: Message | None) -> SoapFault:
+    """The fault of a message that broke off after its envelope had been read."""
+    if message is not None:
+        fault.relates_to = message.envelope.message_id
+    return fault
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header names gzip, and does not give it the weight 0 (RFC 9110 section 12.5.3)."""
+    return "gzip" in accepted and (";" not in accepted or request.accept_encodings["gzip"] > 0)
 
 
 def _events(reader: MtomReader, chunks: Iterator[bytes]) -> Iterator[MtomEvent]:

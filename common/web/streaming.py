@@ -87,6 +87,9 @@ class Pump:
                     self._into.room.release()
         except StopAsyncIteration:
             self._into.put(None)
+        except asyncio.CancelledError:
+            # Kept with the task, it would hold the protocol in a circle, and with it the connection open.
+            return
         except TimeoutError:
             self._into.put(Silence())
         except Exception:
