@@ -49,6 +49,10 @@ class Settling:
         removed += self._store.uploads_abandoned(older_than)
         return settled, removed
 
+    def in_doubt(self) -> int:
+        """How many documents are marked, however short a time."""
+        return sum(1 for _ in self._store.pending(0))
+
 
 class Sweeper:
     """Sweeps every now and then in a thread of its own. Several may run: each step is harmless twice."""
@@ -74,7 +78,7 @@ class Sweeper:
         while not self._stopped.wait(self._every):
             try:
                 settled, removed = self._settling.sweep(self._older_than)
-                metrics.pending_documents(0)
+                metrics.pending_documents(self._settling.in_doubt())
                 if settled or removed:
                     log.info("swept", extra={"settled": settled, "removed": removed})
             except Exception:
