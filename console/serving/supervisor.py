@@ -126,6 +126,8 @@ class Supervisor:
     def _hear_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
+                if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                    continue  # nohup: it is to outlive the terminal
                 signal.signal(number, lambda *_: self._stop.set())
 
     def _look_after(self) -> None:
