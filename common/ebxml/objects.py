@@ -152,12 +152,13 @@ def _read_classification(target: RegistryObject, element: Element, plan: _Plan, 
         tell("a Classification inside the object must name it as its classifiedObject")
     node = element.get("classificationNode")
     scheme = element.get("classificationScheme", "")
-    if node in _KIND_NODES:
+    kind = object_id(node or "")
+    if kind in _KIND_NODES:
         return
-    if node in LIMITED_METADATA_NODES:
+    if kind in LIMITED_METADATA_NODES:
         cast(Any, target).limited_metadata = True
         return
-    row = plan.classifications.get(scheme)
+    row = plan.classifications.get(scheme) or plan.classifications.get(object_id(scheme))
     if row is None:
         slots, title = _parts(element, tell)
         representation = element.get("nodeRepresentation", "")
@@ -179,7 +180,7 @@ def _read_identifier(target: RegistryObject, element: Element, plan: _Plan, tell
     if object_id(element.get("registryObject", "")) != target.entry_uuid:
         tell("an ExternalIdentifier inside the object must name it as its registryObject")
     scheme = element.get("identificationScheme", "")
-    row = plan.identifiers.get(scheme)
+    row = plan.identifiers.get(scheme) or plan.identifiers.get(object_id(scheme))
     if row is None:
         tell(f"an ExternalIdentifier has the identificationScheme {scheme[:80]!r}, which has no meaning here")
     elif getattr(target, row.field) is not None:
@@ -221,7 +222,7 @@ def _fill(target: RegistryObject, element: Element, flaws: list[Flaw]) -> None:
 def read_entry(element: Element, flaws: list[Flaw]) -> DocumentEntry:
     """A DocumentEntry out of an ExtrinsicObject."""
     entry = DocumentEntry(object_id(element.get("id", "")), mime_type=element.get("mimeType", ""))
-    kind = _OBJECT_TYPES.get(element.get("objectType", ""))
+    kind = _OBJECT_TYPES.get(object_id(element.get("objectType", "")))
     if kind is None:
         flaws.append(Flaw(entry.entry_uuid, "objectType must say that this is a stable or an on-demand document"))
     else:
@@ -232,7 +233,8 @@ def read_entry(element: Element, flaws: list[Flaw]) -> DocumentEntry:
 
 def package_nodes(element: Element) -> set[str]:
     """What a RegistryPackage's own Classifications say that it is."""
-    return {child.get("classificationNode", "") for child in element if child.tag == n.CLASSIFICATION} & _KIND_NODES
+    nodes = {object_id(child.get("classificationNode", "")) for child in element if child.tag == n.CLASSIFICATION}
+    return nodes & _KIND_NODES
 
 
 def read_package(element: Element, nodes: set[str], flaws: list[Flaw]) -> SubmissionSet | Folder | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from common.ebxml import names as n
-from common.ebxml.objects import Element, slot_values
+from common.ebxml.objects import Element, object_id, slot_values
 from common.ebxml.submission import object_list
 from common.model import DocumentEntry, ObjectType, SubmissionSet
 from common.standard.attributes import Place, placed
@@ -55,17 +55,17 @@ def read_provide(request: Element) -> Provided:
     submit = request.find(n.SUBMIT_OBJECTS_REQUEST)
     objects = object_list(submit) if submit is not None else None
     entries = () if objects is None else tuple(_entry(each) for each in objects if each.tag == n.EXTRINSIC_OBJECT)
-    documents = tuple((each.get("id", "").strip(), each) for each in request if each.tag == n.DOCUMENT)
+    documents = tuple((object_id(each.get("id", "")), each) for each in request if each.tag == n.DOCUMENT)
     return Provided(submit, entries, documents)
 
 
 def _entry(element: Element) -> ProvidedEntry:
     return ProvidedEntry(
         element,
-        element.get("id", "").strip(),
+        object_id(element.get("id", "")),
         _identifier(element, _UNIQUE_ID),
         element.get("mimeType", ""),
-        element.get("objectType", ""),
+        object_id(element.get("objectType", "")),
         _slot_value(element, "hash"),
         _slot_value(element, "size"),
     )
@@ -73,7 +73,7 @@ def _entry(element: Element) -> ProvidedEntry:
 
 def _identifier(element: Element, scheme: str) -> str:
     for child in element:
-        if child.tag == n.EXTERNAL_IDENTIFIER and child.get("identificationScheme") == scheme:
+        if child.tag == n.EXTERNAL_IDENTIFIER and object_id(child.get("identificationScheme", "")) == scheme:
             return child.get("value", "").strip()
     return ""
 

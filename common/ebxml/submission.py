@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from common.ebxml import names as n
-from common.ebxml.objects import Element, read_association, read_entry, read_package
+from common.ebxml.objects import Element, object_id, read_association, read_entry, read_package
 from common.model import Flaw, Submission, SubmissionSet
 
 
@@ -19,7 +19,8 @@ def _nodes_beside(objects: Element) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for child in objects:
         if child.tag == n.CLASSIFICATION:
-            found.setdefault(child.get("classifiedObject", ""), set()).add(child.get("classificationNode", ""))
+            node = object_id(child.get("classificationNode", ""))
+            found.setdefault(object_id(child.get("classifiedObject", "")), set()).add(node)
     return found
 
 
@@ -46,7 +47,7 @@ def _add(submission: Submission, child: Element, nodes: dict[str, set[str]]) -> 
         if association := read_association(child, flaws):
             submission.associations.append(association)
     elif child.tag == n.REGISTRY_PACKAGE:
-        package = read_package(child, nodes.get(child.get("id", ""), set()), flaws)
+        package = read_package(child, nodes.get(object_id(child.get("id", "")), set()), flaws)
         if isinstance(package, SubmissionSet):
             submission.submission_sets.append(package)
         elif package is not None:

@@ -129,6 +129,8 @@ def _read_slot(reading: _Reading, name: str, values: Sequence[str], max_values: 
     if row.required and all(_is_blank(value) for value in values):
         reading.object(ErrorCode.XDSStoredQueryMissingParam, name, "is required, and was given empty")
         return
+    if name in reading.query.exclusive and all(_is_blank(value) for value in values):
+        return  # an empty name names nothing: as if it were not there
     try:
         parsed = [parse_value(value) for value in values]
     except ValueProblem as problem:
@@ -210,6 +212,7 @@ _FORMS: Final[dict[Match, Callable[[str], str | None]]] = {
     Match.CODE: _code,
     Match.FROM: _time,
     Match.TO: _time,
+    Match.OBJECT_TYPE: _uuid,
     Match.ENTRY_UUID: _uuid,
     Match.LOGICAL_ID: _uuid,
     Match.STATUS: _status,
