@@ -138,17 +138,21 @@ class _Values:
 def _frame(root: etree._Element) -> tuple[etree._Element | None, etree._Element]:
     """Header and Body, or the fault for what is not a SOAP 1.2 envelope of the right shape."""
     if root.tag != _ENVELOPE:
-        name = QName.of(root.tag)
-        if name.local == "Envelope":
-            version = "SOAP 1.1" if name.namespace == SOAP_11 else "an unknown version of SOAP"
-            raise SoapFault(faults.VERSION_MISMATCH, f"The envelope is {version}; this address speaks SOAP 1.2.")
-        raise SoapFault(faults.SENDER, "The message is not a SOAP envelope.")
+        raise SoapFault(faults.VERSION_MISMATCH, f"{_what_it_is(root)}; this address speaks SOAP 1.2.")
     tags = [child.tag for child in root]
     if tags == [_HEADER, _BODY]:
         return root[0], root[1]
     if tags == [_BODY]:
         return None, root[0]
     raise SoapFault(faults.SENDER, "The envelope must hold an optional Header, then one Body, and nothing else.")
+
+
+def _what_it_is(root: etree._Element) -> str:
+    """In words; whatever stands where an Envelope should is a mismatch of versions (SOAP 1.2 part 1 table 4)."""
+    name = QName.of(root.tag)
+    if name.local != "Envelope":
+        return "The message is not a SOAP envelope"
+    return "The envelope is SOAP 1.1" if name.namespace == SOAP_11 else "The envelope is an unknown version of SOAP"
 
 
 def _is_for_us(block: etree._Element) -> bool:

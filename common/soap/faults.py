@@ -51,8 +51,12 @@ class FaultKind:
 
     @property
     def http_status(self) -> int:
-        """400 when the sender must change something, 500 otherwise (SOAP 1.2 part 2 table 20)."""
-        return 400 if self.code is FaultCode.SENDER else 500
+        """500 when the failure is ours, 400 when the sender must change something.
+
+        SOAP 1.2 part 2 table 20 has 500 for VersionMismatch and MustUnderstand too; but those are the sender's to
+        mend, and whoever watches a service counts each 500 as its failure.
+        """
+        return 500 if self.code is FaultCode.RECEIVER else 400
 
     @property
     def action(self) -> str:

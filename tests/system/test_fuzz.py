@@ -234,7 +234,7 @@ def verdict(response: requests.Response) -> tuple[str, Answer | None]:
         return f"bad: HTTP {response.status_code} that is no message ({type(error).__name__})", None
     if status == "Fault":
         code = found.body.findtext("{*}Code/{*}Value", "").rpartition(":")[2]
-        if response.status_code != (400 if code == "Sender" else 500) or code == "Receiver":
+        if response.status_code != 400 or code == "Receiver":
             return f"bad: HTTP {response.status_code} for a fault of {code}", found
         return f"fault {code}", found
     if status not in STATUSES or response.status_code != 200:

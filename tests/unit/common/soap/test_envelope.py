@@ -62,7 +62,6 @@ def test_x6_other_soap_versions_are_a_version_mismatch(namespace: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"<a/>",
         an_odd_envelope(""),
         an_odd_envelope("<s:Header/>"),
         an_odd_envelope("<s:Body><a/></s:Body><s:Header/>"),
@@ -80,6 +79,13 @@ def test_x6_malformed_envelopes_are_the_senders_fault(data: bytes) -> None:
     assert fault.code is FaultCode.SENDER
     assert fault.subcode is None
     assert fault.http_status == 400
+
+
+def test_x6_what_stands_where_an_envelope_should_is_a_mismatch_of_versions() -> None:
+    fault = fault_of(b"<a/>")
+
+    assert fault.code is FaultCode.VERSION_MISMATCH
+    assert "not a SOAP envelope" in fault.reason
 
 
 @pytest.mark.parametrize("value", ["1", "true", " true "])

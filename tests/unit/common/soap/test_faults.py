@@ -30,7 +30,7 @@ def test_every_kind_is_written_and_read(kind: FaultKind) -> None:
     assert again.subcode == kind.subcode
     assert again.action == kind.action == message.action
     assert message.relates_to == "urn:uuid:0"
-    assert kind.http_status == (400 if kind.code == "Sender" else 500)
+    assert kind.http_status == (500 if kind.code == "Receiver" else 400)
     assert root.find(".//s:Text[@{http://www.w3.org/XML/1998/namespace}lang='en']", NS) is not None
 
 
