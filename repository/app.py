@@ -45,7 +45,9 @@ def create_app(settings: Settings, store: DocumentStore | None = None, *, sweep:
     kept = store or storage(settings)
     registry = registry_client(settings)
     settling = Settling(kept, registry)
-    provide = Provide(kept, registry, repository_unique_id=settings.repository_uid)
+    provide = Provide(
+        kept, registry, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
+    )
     retrieve = Retrieve(
         kept, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )

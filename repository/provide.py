@@ -43,14 +43,21 @@ class _Received:
 class Provide:
     """Takes documents in."""
 
-    def __init__(self, store: DocumentStore, registry: Registry, *, repository_unique_id: str) -> None:
+    def __init__(
+        self, store: DocumentStore, registry: Registry, *, repository_unique_id: str, max_documents: int
+    ) -> None:
         self._store = store
         self._registry = registry
         self._repository_unique_id = repository_unique_id
+        self._max_documents = max_documents
 
     def provide(self, request: Element, intake: Intake, *, message_id: str | None) -> RegistryResponse:
         """The registry's own answer, or the repository's objections."""
-        received = self._received(request, intake)
+        provided = read_provide(request)
+        if (count := len(provided.documents)) > self._max_documents:
+            told = f"the submission has {count} documents; at most {self._max_documents} are taken"
+            return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
+        received = self._received(provided, intake)
         if intake.broken:
             return _failure([storage_objection(intake.broken)])
         if objections := PROVIDE.check(_delivery(received)):
@@ -64,8 +71,7 @@ class Provide:
             return _failure([storage_objection(error)])
         return self._registered(received.provided, blobs, message_id)
 
-    def _received(self, request: Element, intake: Intake) -> _Received:
-        provided = read_provide(request)
+    def _received(self, provided: Provided, intake: Intake) -> _Received:
         uploads: dict[str, Upload] = {}
         for name, document in provided.documents:
             upload = intake.of(document)

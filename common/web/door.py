@@ -177,7 +177,7 @@ class Door:
         try:
             return whole(chunks, self._settings.max_metadata_bytes)
         except TooLarge as fault:
-            if self._address.max_bytes > self._settings.max_metadata_bytes:
+            if any(row.always_mtom for row in self._address.transactions):
                 fault.reason += " Large documents have to be sent with MTOM."
             raise
 
