@@ -199,7 +199,10 @@ def test(arguments: list[str]) -> int:
     set_up_servers()
     failed = check()
     say(f"NOT GOOD: {', '.join(failed)}; the tests follow" if failed else "all checks passed; the tests follow")
-    measured = [] if arguments else ["--cov", "--cov-report=term:skip-covered", "-p", "tests.coverage_gate"]
+    # A file's tests stay together, since they share the servers that they start.
+    workers = ["-n", str(max(2, os.cpu_count() or 1)), "--dist", "loadfile"]
+    coverage = ["--cov", "--cov-report=term:skip-covered", "-p", "tests.coverage_gate"]
+    measured = [] if arguments else [*workers, *coverage]
     tests = subprocess.run([program("python"), "-m", "pytest", *measured, *arguments], cwd=HERE, check=False)
     return tests.returncode or (1 if failed else 0)
 
