@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
+from common.codes import CodesError, load
 from common.settings import Settings
 from console.cli import config_option, settings
 from console.failure import Failure
@@ -48,8 +52,38 @@ def supervise(chosen: Sequence[Service], current: Settings, options: Sequence[st
     """Run services until a signal, saying where each is as soon as it answers."""
     for service in chosen:
         see_that_port_is_free(service, current)
+    names = {service.name for service in chosen}
+    if "registry" in names and current.codes_file:
+        see_that_codes_can_be_used(current.codes_file)
+    if "repository" in names and current.bucket is None:
+        see_that_folder_can_be_written(Path(current.storage_url))
     children = [Child(service, current, options) for service in chosen]
     Supervisor(children, lambda child: click.echo(child.service.told(current))).run()
+
+
+def see_that_codes_can_be_used(file: Path) -> None:
+    """Failure for a file of codes with errors: no worker could start with it."""
+    try:
+        load(file)
+    except CodesError as error:
+        raise Failure(
+            f"The codes of PORTOLAN_CODES cannot be used: {file}, {error.problems[0]}.",
+            f"`portolan codes check {file}` lists all that is wrong with them.",
+        ) from error
+
+
+def see_that_folder_can_be_written(folder: Path) -> None:
+    """Failure for a folder where no document could be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return  # what is there can still be read; submissions are refused until there is room
+        raise Failure(
+            f"Documents cannot be kept in {folder} (setting PORTOLAN_STORAGE): {error.strerror}.",
+            "Give this user the right to write there, or name another folder.",
+        ) from error
 
 
 def see_that_port_is_free(service: Service, current: Settings) -> None:

@@ -19,7 +19,7 @@ from common.observe.logging import configure
 from common.settings import Settings
 from console.failure import HOPELESS, Failure
 from console.serving.parent import end_with_parent
-from console.serving.services import Service
+from console.serving.services import Service, shown_storage
 
 STOP_SECONDS: Final = 25
 
@@ -55,8 +55,24 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         from console.database import ready_database
 
         ready_database(settings, migrate=migrate)
+    elif service.name == "repository":
+        _open_storage(settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.name}.app")
+
+
+def _open_storage(settings: Settings) -> None:
+    """Failure for a place where documents cannot be kept; an S3 server that does not answer yet is waited for."""
+    from repository.app import storage
+    from repository.storage import StorageError
+
+    try:
+        storage(settings).close()
+    except (StorageError, ValueError) as error:
+        raise Failure(
+            f"Documents cannot be kept in {shown_storage(settings)}: {error}.",
+            "See that PORTOLAN_STORAGE is right and can be written; `portolan doctor` looks closer.",
+        ) from error
 
 
 def _server(service: Service, settings: Settings, host: str, port: int) -> MPServer:
