@@ -64,6 +64,7 @@ submission_set: Final = Table(
     Column("ebrim", LargeBinary, nullable=False),
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("submission_set_by_uuid", "entry_uuid"),
+    Index("submission_set_by_unique_id", "unique_id"),
 )
 
 entry: Final = Table(
@@ -97,6 +98,8 @@ entry: Final = Table(
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("entry_by_uuid", "entry_uuid"),
     Index("entry_by_unique_id", "unique_id"),
+    # A patient with thousands of documents is asked for those of a type, or of a time.
+    Index("entry_by_type", "patient_id", "type_code", "creation_time"),
 )
 
 folder: Final = Table(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.standard.manual import PAGES
+from common.standard.manual import PAGES, main
 
 ROOT = Path(__file__).parents[2]
 PAGES_OF_THE_MANUAL = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -18,6 +18,12 @@ def test_a_reference_page_says_what_the_tables_say(name: str) -> None:
     written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
 
     assert written == PAGES[name](), "print it again: python -m common.standard.manual docs/reference"
+
+
+def test_the_reference_can_be_printed_again(tmp_path: Path) -> None:
+    main(tmp_path)
+
+    assert {page.name for page in tmp_path.iterdir()} == set(PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES_OF_THE_MANUAL, ids=lambda page: str(page.relative_to(ROOT)))
