@@ -60,12 +60,24 @@ def registered(client: DocumentConsumer, wanted: Iterable[tuple[str, str]]) -> d
     for patient_id, unique_id in wanted:
         by_patient.setdefault(patient_id, {})[unique_id] = None
     found: list[DocumentEntry] = []
-    for names in by_patient.values():
+    for patient_id, names in by_patient.items():
         try:
             found += client.get(unique_ids=list(names))
         except QueryRefused as refused:
-            if len(names) == 1 or all(error.code != _SEVERAL for error in refused.errors):
+            if all(error.code != _SEVERAL for error in refused.errors):
                 raise
             for name in names:
-                found += client.get(unique_ids=[name])
+                entries = sorted(entries_of(client, name), key=lambda entry: entry.patient_id != patient_id)
+                found += entries[:1]
     return {entry.unique_id or "": entry for entry in found}
+
+
+def entries_of(client: DocumentConsumer, unique_id: str) -> list[DocumentEntry]:
+    """The entries of one document, which may be registered for several patients."""
+    try:
+        return client.get(unique_ids=[unique_id])
+    except QueryRefused as refused:
+        if all(error.code != _SEVERAL for error in refused.errors):
+            raise
+    ids = client.query("GetDocuments", {"$XDSDocumentEntryUniqueId": [unique_id]}, leaf=False).object_refs
+    return [entry for name in ids for entry in client.get(entry_uuids=[name])]

@@ -45,13 +45,13 @@ def fetch(unique_ids: tuple[str, ...], output: str, force: bool, as_json: bool) 
     """
     folder = _folder(output, len(unique_ids))
     with client.consumer(settings()) as consumer:
-        entries = _entries(consumer, list(dict.fromkeys(unique_ids)))
+        entries, missing = _entries(consumer, list(dict.fromkeys(unique_ids)))
         if output == "-":
             _to_stdout(consumer, entries[0])
             return
         targets = [folder / file_name(entry) if folder else Path(output) for entry in entries]
         _see_that_nothing_is_there(targets, force)
-        _to_files(consumer, list(zip(entries, targets, strict=True)), as_json=as_json)
+        _to_files(consumer, list(zip(entries, targets, strict=True)), missing, as_json=as_json)
 
 
 def _folder(output: str, count: int) -> Path | None:
@@ -67,16 +67,17 @@ def _folder(output: str, count: int) -> Path | None:
     return None
 
 
-def _entries(consumer: DocumentConsumer, unique_ids: Sequence[str]) -> list[DocumentEntry]:
-    """One by one, since they may be of several patients."""
-    found, missing = [], []
+def _entries(consumer: DocumentConsumer, unique_ids: Sequence[str]) -> tuple[list[DocumentEntry], list[str]]:
+    """What is registered, and the ids of what is not; one by one, since they may be of several patients."""
+    found: list[DocumentEntry] = []
+    missing: list[str] = []
     for name in unique_ids:
-        entries = consumer.get(unique_ids=[name])
+        entries = client.entries_of(consumer, name)
         found += entries[:1]
         missing += [] if entries else [name]
-    if missing:
+    if not found:
         raise Failure(f"No document has this uniqueId: {', '.join(missing)}.", "`portolan find` lists a patient's.")
-    return found
+    return found, missing
 
 
 def _see_that_nothing_is_there(targets: Sequence[Path], force: bool) -> None:
@@ -90,10 +91,14 @@ def _to_stdout(consumer: DocumentConsumer, entry: DocumentEntry) -> None:
     sys.stdout.buffer.flush()
 
 
-def _to_files(consumer: DocumentConsumer, wanted: Sequence[tuple[DocumentEntry, Path]], *, as_json: bool) -> None:
+def _to_files(
+    consumer: DocumentConsumer, wanted: Sequence[tuple[DocumentEntry, Path]], missing: Sequence[str], *, as_json: bool
+) -> None:
     """Every document that can be had; one that cannot is told, and spoils no other."""
     done: list[dict[str, Any]] = []
-    failed = 0
+    failed = len(missing)
+    for name in missing:
+        click.echo(f"portolan: {name}: No document has this uniqueId.", err=True)
     for entry, target in wanted:
         try:
             size = to_file(consumer, entry, target)
@@ -107,4 +112,4 @@ def _to_files(consumer: DocumentConsumer, wanted: Sequence[tuple[DocumentEntry, 
     if as_json:
         print_json(done)
     if failed:
-        raise Failure(f"{failed} of {len(wanted)} documents could not be fetched.")
+        raise Failure(f"{failed} of {len(wanted) + len(missing)} documents could not be fetched.")

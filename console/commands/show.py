@@ -48,6 +48,9 @@ def show(identifier: str, ebrim: bool, as_json: bool) -> None:
 def _found(consumer: DocumentConsumer, identifier: str) -> tuple[RegistryObject, list[Association]] | None:
     """The object with this id, of whichever kind, and the associations that it is part of."""
     name, ids = ("EntryUUID" if identifier.startswith("urn:uuid:") else "UniqueId"), [identifier]
+    if name == "UniqueId" and len(entries := client.entries_of(consumer, identifier)) > 1:
+        several = ", ".join(entry.entry_uuid for entry in entries)
+        raise Failure(f"{len(entries)} entries have this uniqueId; show one of them: {several}.")
     for query, slot in (("GetDocuments", "XDSDocumentEntry"), ("GetFolders", "XDSFolder")):
         objects = consumer.query(query, {f"${slot}{name}": ids}).objects()
         if objects:

@@ -62,6 +62,12 @@ def already_there(letter: Letter, registered: Mapping[str, DocumentEntry]) -> Ou
     entry = registered.get(letter.unique_id)
     if entry is None:
         return None
+    if entry.patient_id != letter.entry.patient_id:
+        why = (
+            "Its uniqueId is registered for another patient, and for this one nothing was submitted.",
+            "See that the patient is right; to file it for both, give it an id of its own (--unique-id).",
+        )
+        return Outcome(letter.file, State.FAILED, letter.unique_id, why)
     if (entry.hash or "").lower() == letter.sha1:
         replaced = ("it has been replaced or withdrawn since",) if entry.is_deprecated else ()
         return Outcome(letter.file, State.THERE, letter.unique_id, replaced)
@@ -105,12 +111,13 @@ def all_submitted(
 ) -> Iterator[Outcome]:
     """Each letter's outcome; once the service cannot be reached, nothing more is tried."""
     reachable = True
-    seen: set[str] = set()
+    seen: set[tuple[str, str | None]] = set()
     for letter in letters:
         found = already_there(letter, registered)
-        if found is None and letter.unique_id in seen:
+        name = letter.unique_id, letter.entry.patient_id
+        if found is None and name in seen:
             found = Outcome(letter.file, State.THERE, letter.unique_id, ("the same as another of these files",))
-        seen.add(letter.unique_id)
+        seen.add(name)
         if found is None and not reachable:
             found = Outcome(letter.file, State.FAILED, letter.unique_id, ("Not tried.",))
         if found is None:

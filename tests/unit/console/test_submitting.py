@@ -104,7 +104,7 @@ def test_the_same_letter_twice_is_submitted_once() -> None:
 
 
 def test_the_same_content_is_already_there_and_another_one_is_not() -> None:
-    known = DocumentEntry("urn:uuid:1", unique_id="1.a.pdf", hash="AA")
+    known = DocumentEntry("urn:uuid:1", unique_id="1.a.pdf", patient_id="p", hash="AA")
 
     same = already_there(letter(), {"1.a.pdf": known})
     other = already_there(letter(sha1="bb"), {"1.a.pdf": known})
