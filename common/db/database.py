@@ -262,6 +262,8 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     connection.autocommit = True
     connection.execute("SET synchronous_commit = on")
     connection.execute("SET timezone = 'UTC'")
+    # A plan made while a table is small would read all of it, and be kept while the table grows.
+    connection.execute("SET enable_seqscan = off")
     # No request waits for ever: neither for a lock that somebody forgot, nor for a statement gone astray.
     connection.execute("SET lock_timeout = '10s'")
     connection.execute("SET statement_timeout = '30s'")

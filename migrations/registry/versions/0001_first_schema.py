@@ -120,15 +120,14 @@ def upgrade() -> None:
 def _keep_fragments_in_rows() -> None:
     """A DocumentEntry's fragment has 5 to 10 KB: compressed it is a third of that, and fits into its row.
 
-    By default it would be moved out of the row, which costs another index look-up for each entry read. With
-    MAIN it stays, and is compressed once a row is larger than the target: two or three rows to a page of 8 KB.
+    By default it would be moved out of the row, which costs other index look-ups for each entry read. A row
+    over the target has its fragment compressed, and is then small enough to keep it.
     """
     connection = op.get_bind()
     known = sa.text("SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'")
     has_lz4 = connection.execute(known).scalar()
     for table in WITH_FRAGMENTS:
-        op.execute(f"ALTER TABLE {table} SET (toast_tuple_target = 4080)")
-        op.execute(f"ALTER TABLE {table} ALTER COLUMN ebrim SET STORAGE MAIN")
+        op.execute(f"ALTER TABLE {table} SET (toast_tuple_target = 5000)")
         if has_lz4:
             op.execute(f"ALTER TABLE {table} ALTER COLUMN ebrim SET COMPRESSION lz4")
 
