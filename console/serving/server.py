@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
-import sys
 from typing import Final
 
 from granian.constants import HTTPModes, Interfaces
@@ -30,7 +30,11 @@ _LOGGERS: Final = {"loggers": {"_granian": {"handlers": [], "propagate": True}, 
 def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     """Serve until SIGTERM or SIGINT; Failure when it cannot be started."""
     # Granian sets its own handlers later; a process 1 would otherwise not be stopped while it prepares.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # SystemExit will not do: raised in a callback of a weak reference or the like, it is swallowed.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    # A worker inherits granian's handler, which only notes the signal, until it has set one of its own: told to stop
+    # meanwhile, it would go on until it is killed.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     end_with_parent()
     _prepare(service, settings, migrate)
     host, port = service.host_and_port(settings)
