@@ -23,7 +23,6 @@ from common.settings_types import (
     database,
     duration,
     folder,
-    home,
     oid,
     row_of,
     setting,
@@ -78,7 +77,6 @@ class Settings:
     sweep_every: float = setting(duration(0.1, _DAY), 60.0, "Time between two sweeps for pending documents.")
 
     repository_uid: str = setting(oid(), "2.999.826.1.1", "The Repository's repositoryUniqueId.")
-    home_community: str = setting(home(), "", "The homeCommunityId of this community; none when empty.")
     codes: str = setting(
         text("a file"), "", "The affinity domain's codes: our TOML form or a `codes.xml`; the NHS set when empty."
     )

@@ -219,13 +219,6 @@ def oid() -> Kind[str]:
     return Kind("an OID: numbers and dots, no leading zeros, at most 64 characters", lambda v: _require(is_oid(v), v))
 
 
-def home() -> Kind[str]:
-    """A homeCommunityId: an OID as a URN."""
-    return Kind(
-        "`urn:oid:` and an OID", lambda v: _require(v.startswith("urn:oid:") and is_oid(v.removeprefix("urn:oid:")), v)
-    )
-
-
 def split_addresses(value: str) -> dict[str, str]:
     """`uid=url,uid=url` as a mapping; ValueError when a pair is malformed or a uid comes twice."""
     found: dict[str, str] = {}

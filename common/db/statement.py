@@ -24,11 +24,10 @@ SEPARATOR = "\x1f"
 class Statement:
     """One statement with named parameters; safe to share between threads."""
 
-    __slots__ = ("_by_dialect", "clause", "returns")
+    __slots__ = ("_by_dialect", "clause")
 
-    def __init__(self, clause: Executable, *, returns: bool = True) -> None:
+    def __init__(self, clause: Executable) -> None:
         self.clause = clause
-        self.returns = returns
         self._by_dialect: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
 
     def bound(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, Sequence[Any] | Mapping[str, Any]]:

@@ -47,13 +47,11 @@ class _Plan:
     slots: dict[str, Attribute]
     classifications: dict[str, Attribute]
     identifiers: dict[str, Attribute]
-    many_codes: tuple[str, ...]
 
 
 def _plan(kind: type[RegistryObject]) -> _Plan:
     classified = placed(kind, Place.CODE) | placed(kind, Place.AUTHOR)
-    many = tuple(row.field for row in classified.values() if row.many)
-    return _Plan(placed(kind, Place.SLOT), classified, placed(kind, Place.EXTERNAL_IDENTIFIER), many)
+    return _Plan(placed(kind, Place.SLOT), classified, placed(kind, Place.EXTERNAL_IDENTIFIER))
 
 
 _PLANS: Final = {kind: _plan(kind) for kind in ATTRIBUTES}

@@ -16,7 +16,6 @@ from common.model import (
     AvailabilityStatus,
     DocumentEntry,
     Folder,
-    ObjectType,
     RegistryObject,
     SubmissionSet,
 )
@@ -97,7 +96,6 @@ class StoredQuery:
 
 _DE: Final = "$XDSDocumentEntry"
 STATUSES: Final = frozenset(status.value for status in AvailabilityStatus)
-OBJECT_TYPES: Final = frozenset(kind.value for kind in ObjectType)
 
 LEVEL: Final = Parameter("$MetadataLevel", Match.LEVEL, "")
 ASSOCIATION_STATUS: Final = Parameter(

@@ -15,9 +15,7 @@ from registry.store.tables import patient
 _ALL: Final = Statement(
     select(patient.c.patient_id, patient.c.fed_at, patient.c.merged_into).order_by(patient.c.patient_id)
 )
-_NEW: Final = Statement(
-    insert(patient).values(patient_id=bindparam("patient_id"), fed_at=bindparam("fed_at")), returns=False
-)
+_NEW: Final = Statement(insert(patient).values(patient_id=bindparam("patient_id"), fed_at=bindparam("fed_at")))
 
 
 def fed_patients(work: Work) -> list[Row]:

@@ -209,8 +209,7 @@ def _deprecate(size: int) -> Statement:
     return Statement(
         update(entry)
         .where(among(entry.c.entry_uuid, size), entry.c.availability_status == APPROVED)
-        .values(availability_status=DEPRECATED),
-        returns=False,
+        .values(availability_status=DEPRECATED)
     )
 
 
@@ -229,8 +228,7 @@ def _fragments(size: int) -> Statement:
 _TOUCH: Final = Statement(
     update(folder)
     .where(folder.c.patient_id == bindparam("p"), folder.c.entry_uuid == bindparam("u"))
-    .values(last_update_time=bindparam("now"), ebrim=bindparam("fragment")),
-    returns=False,
+    .values(last_update_time=bindparam("now"), ebrim=bindparam("fragment"))
 )
 
 

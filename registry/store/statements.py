@@ -77,9 +77,7 @@ def insert_all(work: Work, batches: Sequence[tuple[Table, Rows]]) -> None:
 @lru_cache
 def _inserting(table: Table) -> Statement:
     """INSERT of all columns of a table."""
-    return Statement(
-        insert(table).values({column.name: bindparam(column.name) for column in table.columns}), returns=False
-    )
+    return Statement(insert(table).values({column.name: bindparam(column.name) for column in table.columns}))
 
 
 @lru_cache(maxsize=256)
@@ -88,7 +86,7 @@ def _inserting_all(shape: tuple[tuple[Table, int], ...]) -> Statement:
     inserts = [insert(table).values(_placed(table, count)) for table, count in shape]
     last = inserts[-1]
     others = [each.cte(f"into_{table.name}") for each, (table, _) in zip(inserts[:-1], shape[:-1], strict=True)]
-    return Statement(last.add_cte(*others), returns=False)
+    return Statement(last.add_cte(*others))
 
 
 def _placed(table: Table, count: int) -> list[dict[str, BindParameter[Any]]]:

@@ -72,7 +72,6 @@ def test_a_program_may_make_settings_itself(tmp_path: Path) -> None:
         ("90", "sweep_after", 90.0),
         ("No", "metrics", False),
         ("[::1]:8011", "registry_bind", "[::1]:8011"),
-        ("urn:oid:2.999.826.3.1", "home_community", "urn:oid:2.999.826.3.1"),
         ("/var/lib/portolan", "data", Path("/var/lib/portolan")),
     ],
 )
@@ -99,7 +98,6 @@ def test_values_are_read_with_their_units(given: str, name: str, value: object) 
         ("repository_uid", "2.999.01"),
         ("repository_uid", "3.1"),
         ("repository_uid", "2." + "1" * 63),
-        ("home_community", "2.999.826.3.1"),
         ("storage", "s3://"),
         ("storage", "s3://Letters"),
         ("storage", "gs://letters"),
@@ -136,7 +134,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
-    file = toml(tmp_path, "max_objects = 7\nhome_community = ''\n")
+    file = toml(tmp_path, "max_objects = 7\ncodes = ''\n")
 
     assert load({"PORTOLAN_MAX_OBJECTS": ""}, file).max_objects == 7
 
