@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from lxml import etree
 
 from common.db import DatabaseBusy, DatabaseFull
+from common.ebxml.objects import Element
 from common.ebxml.query import read_query
 from common.ebxml.responses import write_query_response, write_registry_response
 from common.ebxml.submission import read_submission
@@ -23,7 +25,7 @@ from common.web.message import Message
 from registry.register import Register
 from registry.search import Search
 
-TRANSACTIONS: Final = (ITI_18, ITI_42, ITI_51)
+_QUERIES: Final = (ITI_18, ITI_51)
 _BREAKDOWNS: Final = (
     (DatabaseBusy, ErrorCode.XDSRegistryBusy, "the registry is busy: send the same message again later"),
     (DatabaseFull, ErrorCode.XDSRegistryOutOfResources, "the registry has no room: its operator has to make some"),
@@ -32,29 +34,38 @@ _BREAKDOWNS: Final = (
 
 
 class Routes:
-    """The transactions, each by its function."""
+    """The transactions, each by its function; one more is one more line of the table."""
 
     def __init__(self, register: Register, search: Search) -> None:
         self._register = register
         self._search = search
+        self._actions: Mapping[Transaction, Callable[[Message], Reply]] = {
+            ITI_18: self._answered,
+            ITI_42: self._registered,
+            ITI_51: self._answered,
+        }
+
+    @property
+    def transactions(self) -> tuple[Transaction, ...]:
+        """What is served at this address."""
+        return tuple(self._actions)
 
     def act(self, message: Message, parts: Parts) -> Reply:
         """Carry out the transaction that a message asks for."""
-        if message.transaction is ITI_42:
-            return self._registered(message)
-        return self._answered(message, multi_patient=message.transaction is ITI_51)
+        return self._actions[message.transaction](message)
 
     def _registered(self, message: Message) -> Reply:
         body = message.envelope.body
         response = self._register.register(
             lambda: read_submission(body),
             message_id=message.envelope.message_id,
-            digest=hashlib.sha256(etree.tostring(body, with_tail=False)).hexdigest(),
+            digest=digest(body),
             correlation=correlation.current(),
         )
-        return Reply((write_registry_response(response),), outcome=outcome(response))
+        return _told(response)
 
-    def _answered(self, message: Message, *, multi_patient: bool) -> Reply:
+    def _answered(self, message: Message) -> Reply:
+        multi_patient = message.transaction is ITI_51
         asked = read_query(message.envelope.body)
         answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current())
         return Reply((answer.body,), outcome=outcome(answer.response))
@@ -63,8 +74,17 @@ class Routes:
         """The answer for a breakdown of ours."""
         code, told = next((code, told) for kind, code, told in _BREAKDOWNS if isinstance(error, kind))
         response = RegistryResponse(Status.FAILURE, (RegistryError(code, f"{told} [{correlation_id}]"),))
-        write = write_registry_response if transaction is ITI_42 else write_query_response
+        write = write_query_response if transaction in _QUERIES else write_registry_response
         return Reply((write(response),), outcome=outcome(response))
+
+
+def digest(body: Element) -> str:
+    """What tells a message that is sent again from another with the same id: SHA-256 of its body, in hex."""
+    return hashlib.sha256(etree.tostring(body, with_tail=False)).hexdigest()
+
+
+def _told(response: RegistryResponse) -> Reply:
+    return Reply((write_registry_response(response),), outcome=outcome(response))
 
 
 def _no_parts() -> AbstractContextManager[Parts]:
@@ -79,7 +99,7 @@ def door(routes: Routes, settings: Settings) -> Door:
             path="/registry",
             wsdl="registry.wsdl",
             url=settings.registry_url,
-            transactions=TRANSACTIONS,
+            transactions=routes.transactions,
             max_bytes=settings.max_metadata_bytes + 64 * 1024,
             parts=_no_parts,
             act=routes.act,

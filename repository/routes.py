@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
 
 from common.ebxml.responses import write_registry_response
 from common.ebxml.retrieve import DocumentResponse, read_retrieve, write_retrieve_response
@@ -18,24 +18,32 @@ from repository.provide import Provide
 from repository.retrieve import Retrieve
 from repository.storage import DocumentStore
 
-TRANSACTIONS: Final = (ITI_41, ITI_43)
-
 
 class Routes:
-    """The transactions, each by its function."""
+    """The transactions, each by its function; one more is one more line of the table."""
 
     def __init__(self, provide: Provide, retrieve: Retrieve) -> None:
         self._provide = provide
         self._retrieve = retrieve
+        self._actions: Mapping[Transaction, Callable[[Message, Intake], Reply]] = {
+            ITI_41: self._provided,
+            ITI_43: self._retrieved,
+        }
+
+    @property
+    def transactions(self) -> tuple[Transaction, ...]:
+        """What is served at this address."""
+        return tuple(self._actions)
 
     def act(self, message: Message, intake: Intake) -> Reply:
         """Carry out the transaction that a message asks for."""
-        if message.transaction is ITI_41:
-            response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id)
-            return Reply((write_registry_response(response),), outcome=outcome(response))
-        return self._retrieved(message)
+        return self._actions[message.transaction](message, intake)
 
-    def _retrieved(self, message: Message) -> Reply:
+    def _provided(self, message: Message, intake: Intake) -> Reply:
+        response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id)
+        return Reply((write_registry_response(response),), outcome=outcome(response))
+
+    def _retrieved(self, message: Message, intake: Intake) -> Reply:
         found = self._retrieve.retrieve(read_retrieve(message.envelope.body))
         response = found.response
         told = [DocumentResponse(document.asked, document.mime_type) for document in found.documents]
@@ -58,7 +66,7 @@ def door(routes: Routes, store: DocumentStore, settings: Settings) -> Door:
             path="/repository",
             wsdl="repository.wsdl",
             url=settings.repository_url,
-            transactions=TRANSACTIONS,
+            transactions=routes.transactions,
             max_bytes=settings.max_submission_bytes,
             parts=lambda: Intake(store, max_document=settings.max_document_bytes),
             act=routes.act,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from common.standard.identifiers import LCM, QUERY, XDS
+from common.standard.identifiers import LCM, QUERY, RMD, XDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,42 @@ ITI_51: Final = _row(
     "urn:ihe:iti:2009:MultiPatientStoredQuery",
     f"{{{QUERY}}}AdhocQueryRequest",
 )
+ITI_57: Final = _row(
+    57,
+    "Update Document Set",
+    "registry",
+    "urn:ihe:iti:2010:UpdateDocumentSet",
+    f"{{{LCM}}}SubmitObjectsRequest",
+)
+ITI_61: Final = _row(
+    61,
+    "Register On-Demand Document Entry",
+    "registry",
+    "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
+    f"{{{LCM}}}SubmitObjectsRequest",
+    answer="urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",  # so it is in the standard: without "Entry"
+)
+ITI_62: Final = _row(
+    62,
+    "Remove Metadata",
+    "registry",
+    "urn:ihe:iti:2010:DeleteDocumentSet",
+    f"{{{LCM}}}RemoveObjectsRequest",
+)
+ITI_86: Final = _row(
+    86,
+    "Remove Documents",
+    "repository",
+    "urn:ihe:iti:2017:RemoveDocuments",
+    f"{{{RMD}}}RemoveDocumentsRequest",
+)
+ITI_92: Final = _row(
+    92,
+    "Restricted Update Document Set",
+    "registry",
+    "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
+    f"{{{LCM}}}SubmitObjectsRequest",
+)
 
-TRANSACTIONS: Final = (ITI_18, ITI_41, ITI_42, ITI_43, ITI_51)
+TRANSACTIONS: Final = (ITI_18, ITI_41, ITI_42, ITI_43, ITI_51, ITI_57, ITI_61, ITI_62, ITI_86, ITI_92)
 BY_ACTION: Final = {row.action: row for row in TRANSACTIONS}
