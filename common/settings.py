@@ -77,6 +77,11 @@ class Settings:
     sweep_every: float = setting(duration(0.1, _DAY), 60.0, "Time between two sweeps for pending documents.")
 
     repository_uid: str = setting(oid(), "2.999.826.1.1", "The Repository's repositoryUniqueId.")
+    home_community: str = setting(
+        text("a homeCommunityId"),
+        "",
+        "This community's homeCommunityId, `urn:oid:…`; an update that names another is refused. Empty: none is known.",
+    )
     codes: str = setting(
         text("a file"), "", "The affinity domain's codes: our TOML form or a `codes.xml`; the NHS set when empty."
     )

@@ -13,13 +13,18 @@ from registry.policy import AffinityDomain
 from registry.register import Register
 from registry.routes import Routes, door
 from registry.search import Limits, Search
+from registry.update import Update
 
 
 def affinity_domain(settings: Settings) -> AffinityDomain:
     """The policies that settings describe."""
     codes = load_codes(settings.codes_file) if settings.codes_file else load_codes()
     return AffinityDomain(
-        codes, settings.patient_authority, settings.patient_policy == "fed", settings.patient_test_numbers
+        codes,
+        settings.patient_authority,
+        settings.patient_policy == "fed",
+        settings.patient_test_numbers,
+        settings.home_community,
     )
 
 
@@ -31,7 +36,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
-    routes = Routes(Register(store, domain, max_objects=settings.max_objects), search)
+    register = Register(store, domain, max_objects=settings.max_objects)
+    routes = Routes(register, search, Update(store, domain, max_objects=settings.max_objects))
     app = Flask("portolan.registry", static_folder=None)
     app.register_blueprint(door(routes, settings).blueprint())
     health = Health({"database": store.ping})

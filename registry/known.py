@@ -25,6 +25,11 @@ class Domain(Protocol):
         ...
 
     @property
+    def home_community(self) -> str:
+        """The homeCommunityId of this community; empty where it has none."""
+        ...
+
+    @property
     def only_fed_patients(self) -> bool:
         """Whether a patient has to come through a feed before anything is registered for them."""
         ...
@@ -42,6 +47,13 @@ class KnownObject:
     object_type: ObjectType | None = None
     source: str = ""
     target: str = ""
+    link_type: AssociationType | None = None
+    is_latest: bool = True
+
+    @property
+    def is_current(self) -> bool:
+        """The latest version, and Approved."""
+        return self.is_latest and self.status is AvailabilityStatus.APPROVED
 
     @property
     def is_deprecated(self) -> bool:

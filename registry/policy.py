@@ -20,6 +20,7 @@ class AffinityDomain:
     patient_authority: str
     only_fed_patients: bool
     test_numbers: bool
+    home_community: str = ""
 
     def accepts_code(self, attribute: str, code: str, scheme: str) -> bool:
         """Whether a code is of the attribute's value set."""

@@ -78,7 +78,7 @@ class Register:
                 *MEANING.check(submission, known, self._domain),
             ]
             if objections:
-                if self._seen_before(work, submission, message_id, digest):
+                if registering.is_repeated(work, submission, message_id, digest):
                     return _SUCCESS
                 return refusal(objections, correlation)
             now = self._now()
@@ -97,19 +97,12 @@ class Register:
         checkpoint("answer.started")
         return _SUCCESS
 
-    def _seen_before(self, work: Work, submission: Submission, message_id: str | None, digest: str) -> bool:
-        """Whether this very message was registered already, and its answer lost (same MessageID, same content)."""
-        sets = submission.submission_sets
-        if message_id is None or len(sets) != 1 or not sets[0].unique_id:
-            return False
-        return registering.earlier_message(work, sets[0].unique_id) == (message_id, digest)
-
     def _take_effect(self, work: Work, submission: Submission, now: str) -> None:
         """Names, versions, deprecations and folders (ITI TF-2 3.42.4.1.3.3)."""
         effects.name_objects(submission, self._new_id)
         effects.stamp(submission.folders, now)
         if replaced := effects.replaced(submission):
-            effects.join_folders(submission, registering.folders_holding(work, replaced), self._new_id)
+            effects.join_folders(submission, replaced, registering.folders_holding(work, replaced), self._new_id)
             registering.deprecate(work, registering.with_derived(work, replaced))
         new = {folder.entry_uuid for folder in submission.folders}
         registering.touch_folders(work, effects.touched_folders(submission) - new, now)

@@ -18,12 +18,13 @@ from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
-from common.standard.transactions import ITI_18, ITI_42, ITI_51, Transaction
+from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_92, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
 from common.web.message import Message
 from registry.register import Register
 from registry.search import Search
+from registry.update import Update
 
 _QUERIES: Final = (ITI_18, ITI_51)
 _BREAKDOWNS: Final = (
@@ -36,13 +37,16 @@ _BREAKDOWNS: Final = (
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, register: Register, search: Search) -> None:
+    def __init__(self, register: Register, search: Search, update: Update) -> None:
         self._register = register
         self._search = search
+        self._update = update
         self._actions: Mapping[Transaction, Callable[[Message], Reply]] = {
             ITI_18: self._answered,
             ITI_42: self._registered,
             ITI_51: self._answered,
+            ITI_57: self._updated,
+            ITI_92: self._updated,
         }
 
     @property
@@ -58,6 +62,17 @@ class Routes:
         body = message.envelope.body
         response = self._register.register(
             lambda: read_submission(body),
+            message_id=message.envelope.message_id,
+            digest=digest(body),
+            correlation=correlation.current(),
+        )
+        return _told(response)
+
+    def _updated(self, message: Message) -> Reply:
+        body = message.envelope.body
+        response = self._update.update(
+            lambda: read_submission(body),
+            restricted=message.transaction is ITI_92,
             message_id=message.envelope.message_id,
             digest=digest(body),
             correlation=correlation.current(),

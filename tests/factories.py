@@ -199,6 +199,7 @@ class AnyDomain:
         self, *, only_fed: bool = False, refuse_patient: str | None = None, codes: CodeSets | None = None
     ) -> None:
         self.only_fed_patients = only_fed
+        self.home_community = ""
         self._problem = refuse_patient
         self._codes = codes or CodeSets()
 

@@ -43,11 +43,18 @@ def _rows(kind: type[RegistryObject], mode: By) -> tuple[_Row, ...]:
 _TABLES: Final = {(kind, mode): _rows(kind, mode) for kind in ATTRIBUTES for mode in (By.REGISTER, By.ON_DEMAND)}
 
 
-def attributes_are_there_and_well_formed(submission: Submission, mode: By) -> Objections:
-    """Every attribute that this transaction wants is there, and each has its data type."""
+def attributes_are_there_and_well_formed(submission: Submission, mode: By | None = None) -> Objections:
+    """Every attribute that this transaction wants is there, and each has its data type.
+
+    Without a mode each entry is judged by what it is, stable or on-demand.
+    """
     for item in submission.objects():
-        for what in _attributes(item, mode):
+        for what in _attributes(item, mode or _mode(item)):
             yield item.entry_uuid, what
+
+
+def _mode(item: RegistryObject) -> By:
+    return By.ON_DEMAND if isinstance(item, DocumentEntry) and not item.is_stable else By.REGISTER
 
 
 def _attributes(item: RegistryObject, mode: By) -> Iterator[str]:

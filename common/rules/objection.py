@@ -32,21 +32,23 @@ class Objection:
     where: str
     what: str
 
-    def as_error(self, correlation: str = "") -> RegistryError:
+    def as_error(self, correlation: str = "", severity: Severity = Severity.ERROR) -> RegistryError:
         """The line of the RegistryErrorList that tells of it; what the message itself named is cut to a length."""
         where, what = self.where[:_MOST_WHERE], self.what[:_MOST_WHAT]
         context = f"{where}: {what}" if where else what
         if correlation:
             context = f"{context} [{correlation}]"
-        return RegistryError(self.code, context, where, Severity.ERROR)
+        return RegistryError(self.code, context, where, severity)
 
 
-def as_errors(objections: Sequence[Objection], correlation: str = "") -> tuple[RegistryError, ...]:
-    """The RegistryErrorList of all objections: an answer stays in proportion, whatever was asked."""
+def as_errors(
+    objections: Sequence[Objection], correlation: str = "", severity: Severity = Severity.ERROR
+) -> tuple[RegistryError, ...]:
+    """The RegistryErrorList of all objections, or of warnings: an answer stays in proportion, whatever was asked."""
     told = list(objections[:MOST_TOLD])
     if (left := objections[MOST_TOLD:]) and told:
         told.append(Objection(left[0].code, "", f"{len(left)} more objections are not listed"))
-    return tuple(objection.as_error(correlation) for objection in told)
+    return tuple(objection.as_error(correlation, severity) for objection in told)
 
 
 class Rulebook(Generic[P]):

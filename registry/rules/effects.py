@@ -40,10 +40,12 @@ def replaced(submission: Submission) -> dict[str, str]:
     return {link.target: link.source for link in submission.associations if link.type in REPLACING}
 
 
-def join_folders(submission: Submission, folders_of: Mapping[str, Iterable[str]], new_id: NewId) -> None:
+def join_folders(
+    submission: Submission, successors: Mapping[str, str], folders_of: Mapping[str, Iterable[str]], new_id: NewId
+) -> None:
     """Put each successor into the current Folders of what it replaces, with both memberships."""
     own = {(link.source, link.target) for link in submission.associations if link.type is HAS_MEMBER}
-    for old, new in replaced(submission).items():
+    for old, new in successors.items():
         for folder in folders_of.get(old, ()):
             if (folder, new) not in own:
                 _join(submission, folder, new, new_id)

@@ -164,6 +164,15 @@ def level_clauses(kind: Kind, level: int) -> list[ColumnElement[bool]]:
     return []
 
 
+def _one_of(column: Column[Any], values: Sequence[BindParameter[str]]) -> ColumnElement[bool]:
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def of_logical_ids(table: Table, values: Sequence[BindParameter[str]]) -> ColumnElement[bool]:
+    """All versions of some logical objects: the first has the logicalID for its own id; an index knows the others."""
+    return or_(_one_of(table.c.entry_uuid, values), and_(_one_of(table.c.logical_id, values), table.c.version > 1))
+
+
 def _clause(row: Parameter, table: Table, prefix: str, size: int) -> ColumnElement[bool]:
     column = table.c[row.field]
     values: list[BindParameter[str]] = [bindparam(f"{prefix}{at}") for at in range(size)]
@@ -175,10 +184,10 @@ def _clause(row: Parameter, table: Table, prefix: str, size: int) -> ColumnEleme
         clause = or_(*[matches_any(column, value) for value in values])
     elif row.match is Match.CODE and row.field in _SEPARATED:
         clause = or_(*[value_contains(column, value) for value in values])
-    elif size == 1:
-        clause = column == values[0]
+    elif row.match is Match.LOGICAL_ID:
+        clause = of_logical_ids(table, values)
     else:
-        clause = column.in_(values)
+        clause = _one_of(column, values)
     if row.excludes:
         return or_(column.is_(None), not_(clause)) if column.nullable else not_(clause)
     return or_(clause, column.is_(None)) if row.missing_passes else clause

@@ -51,14 +51,14 @@ def _names(names: int, patients: int) -> Statement:
 def _entries(size: int) -> Statement:
     """Locked until the unit of work ends: whoever replaces an entry does it alone."""
     c = entry.c
-    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.unique_id, c.object_type)
+    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.unique_id, c.object_type, c.is_latest)
     return Statement(select(*columns).where(among(c.entry_uuid, size)).order_by(c.entry_uuid).with_for_update())
 
 
 @lru_cache
 def _folders(size: int) -> Statement:
     c = folder.c
-    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.unique_id)
+    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.unique_id, c.is_latest)
     return Statement(select(*columns).where(among(c.entry_uuid, size)).order_by(c.entry_uuid).with_for_update())
 
 
@@ -73,7 +73,7 @@ def _submission_sets(size: int) -> Statement:
 @lru_cache
 def _associations(size: int) -> Statement:
     c = association.c
-    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.source, c.target)
+    columns = (c.entry_uuid, c.patient_id, c.availability_status, c.source, c.target, c.type)
     return Statement(select(*columns).where(among(c.entry_uuid, size)))
 
 
@@ -97,7 +97,7 @@ def known(work: Work, wanted: Wanted) -> Known:
     """What the registry knows of all that a submission names; registered targets are locked."""
     found = _taken_and_known(work, wanted)
     if wanted.references or wanted.submitted_ids:
-        objects = _objects(work, wanted.references | wanted.submitted_ids)
+        objects = known_objects(work, wanted.references | wanted.submitted_ids)
         found.objects = {name: seen for name, seen in objects.items() if name in wanted.references}
         found.taken_ids = (objects.keys() | found.taken.keys()) & wanted.submitted_ids
     if wanted.addenda_targets:
@@ -120,8 +120,8 @@ def _taken_and_known(work: Work, wanted: Wanted) -> Known:
     return found
 
 
-def _objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
-    """Registered objects of any kind by their UUIDs."""
+def known_objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
+    """Registered objects of any kind by their UUIDs; entries and folders are locked."""
     found: dict[str, KnownObject] = {}
 
     def add(kind: type[RegistryObject], name: str, patient_id: str, status: str, **more: object) -> None:
@@ -129,14 +129,16 @@ def _objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
         found[name] = KnownObject(name, kind, patient_id, state, **more)  # type: ignore[arg-type]
 
     left = set(names)
-    for name, patient_id, status, unique_id, object_type in fetch(work, _entries, left):
-        add(DocumentEntry, name, patient_id, status, unique_id=unique_id, object_type=ObjectType(object_type))
-    for name, patient_id, status, unique_id in fetch(work, _folders, left - found.keys()):
-        add(Folder, name, patient_id, status, unique_id=unique_id)
+    for name, patient_id, status, unique_id, object_type, latest in fetch(work, _entries, left):
+        kind = ObjectType(object_type)
+        add(DocumentEntry, name, patient_id, status, unique_id=unique_id, object_type=kind, is_latest=bool(latest))
+    for name, patient_id, status, unique_id, latest in fetch(work, _folders, left - found.keys()):
+        add(Folder, name, patient_id, status, unique_id=unique_id, is_latest=bool(latest))
     for name, patient_id, status, unique_id in fetch(work, _submission_sets, left - found.keys()):
         add(SubmissionSet, name, patient_id, status, unique_id=unique_id)
-    for name, patient_id, status, source, target in fetch(work, _associations, left - found.keys()):
-        add(Association, name, patient_id, status, source=source, target=target)
+    for name, patient_id, status, source, target, type_ in fetch(work, _associations, left - found.keys()):
+        link_type = AssociationType(type_)
+        add(Association, name, patient_id, status, source=source, target=target, link_type=link_type)
     return found
 
 
@@ -147,10 +149,13 @@ _EARLIER: Final = Statement(
 )
 
 
-def earlier_message(work: Work, unique_id: str) -> tuple[str | None, str] | None:
-    """MessageID and digest of the message that registered the SubmissionSet with this uniqueId."""
-    found = work.rows(_EARLIER, {"value": unique_id})
-    return (found[0][0], found[0][1]) if found else None
+def is_repeated(work: Work, submission: Submission, message_id: str | None, digest: str) -> bool:
+    """Whether this very message was registered already, and its answer lost (same MessageID, same content)."""
+    sets = submission.submission_sets
+    if message_id is None or len(sets) != 1 or not sets[0].unique_id:
+        return False
+    found = work.rows(_EARLIER, {"value": sets[0].unique_id})
+    return bool(found) and (found[0][0], found[0][1]) == (message_id, digest)
 
 
 @lru_cache

@@ -28,6 +28,13 @@ metadata: Final = MetaData()
 # Compared code point by code point, whatever the locale of the server.
 String: Final = Text().with_variant(Text(collation="C"), "postgresql")
 
+
+def _later_versions(table: Table) -> None:
+    """The first version is found by its own id, which is the logicalID; so only later ones cost an index entry."""
+    later = table.c.version > 1
+    Index(f"{table.name}_later_versions", table.c.logical_id, postgresql_where=later, sqlite_where=later)
+
+
 patient: Final = Table(
     "patient",
     metadata,
@@ -101,6 +108,7 @@ entry: Final = Table(
     # A patient with thousands of documents is asked for those of a type, or of a time.
     Index("entry_by_type", "patient_id", "type_code", "creation_time"),
 )
+_later_versions(entry)
 
 folder: Final = Table(
     "folder",
@@ -119,6 +127,7 @@ folder: Final = Table(
     Index("folder_by_uuid", "entry_uuid"),
     Index("folder_by_unique_id", "unique_id"),
 )
+_later_versions(folder)
 
 association: Final = Table(
     "association",

@@ -32,6 +32,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "DocumentRegistry_RegistryStoredQuery": A_QUERY,
     "DocumentRegistry_MultiPatientStoredQuery": A_QUERY,
     "DocumentRegistry_RegisterDocumentSet-b": {"RegistryObjectList": {"Identifiable": []}},
+    "DocumentRegistry_UpdateDocumentSet": {"RegistryObjectList": {"Identifiable": []}},
+    "DocumentRegistry_RestrictedUpdateDocumentSet": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRepository_ProvideAndRegisterDocumentSet-b": {
         "SubmitObjectsRequest": {"RegistryObjectList": {"Identifiable": []}},
         "Document": [{"_value_1": b"%PDF", "id": "Document01"}],
@@ -44,6 +46,8 @@ ACTIONS = {
     "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
     "DocumentRegistry_MultiPatientStoredQuery": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",
+    "DocumentRegistry_UpdateDocumentSet": "urn:ihe:iti:2010:UpdateDocumentSet",
+    "DocumentRegistry_RestrictedUpdateDocumentSet": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
     "DocumentRepository_ProvideAndRegisterDocumentSet-b": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
     "DocumentRepository_RetrieveDocumentSet": "urn:ihe:iti:2007:RetrieveDocumentSet",
 }

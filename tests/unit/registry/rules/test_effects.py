@@ -55,7 +55,7 @@ def test_e4_the_successor_joins_every_folder_of_what_it_replaces_with_both_membe
     submission = a_submission(document, a_link(RPLC, document, old))
     before = len(submission.associations)
 
-    effects.join_folders(submission, {old: ["urn:uuid:f1", "urn:uuid:f2"]}, names())
+    effects.join_folders(submission, effects.replaced(submission), {old: ["urn:uuid:f1", "urn:uuid:f2"]}, names())
 
     member, filed, other, other_filed = submission.associations[before:]
     assert (member.source, member.target) == ("urn:uuid:f1", document.entry_uuid)
@@ -70,7 +70,7 @@ def test_e4_a_successor_that_was_put_into_the_folder_by_the_message_is_not_put_t
     submission = a_submission(document, a_link(RPLC, document, old), a_link(HAS_MEMBER, "urn:uuid:f1", document))
     before = len(submission.associations)
 
-    effects.join_folders(submission, {old: ["urn:uuid:f1"]}, names())
+    effects.join_folders(submission, effects.replaced(submission), {old: ["urn:uuid:f1"]}, names())
 
     assert len(submission.associations) == before
 

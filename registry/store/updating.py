@@ -1,0 +1,175 @@
+"""What ITI-57 and ITI-92 read and write, inside one unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+from lxml import etree
+from sqlalchemy import BindParameter, bindparam, or_, select, update
+from sqlalchemy.schema import Table
+
+from common.db import Conflict, Statement, Work
+from common.ebxml.fragments import with_status
+from common.ebxml.objects import read_association, read_entry, read_package
+from common.model import Association, AssociationType, AvailabilityStatus, DocumentEntry, Folder, SubmissionSet
+from common.standard.identifiers import FOLDER_NODE, RIM
+from registry.known import KnownObject, Wanted
+from registry.store import registering
+from registry.store.finding import TABLES, of_logical_ids
+from registry.store.registering import APPROVED, DEPRECATED
+from registry.store.statements import among, fetch, run
+from registry.store.tables import association, entry, folder
+from registry.versions import KnownVersions, Version
+
+_REPLACING: Final = (AssociationType.RPLC.value, AssociationType.XFRM_RPLC.value)
+_VERSIONED: Final = {DocumentEntry: entry, Folder: folder}
+
+
+def known_versions(work: Work, wanted: Wanted, logical_ids: Iterable[str], statuses: Iterable[str]) -> KnownVersions:
+    """What the registry knows of all that an update names; what it changes is locked."""
+    found = KnownVersions()
+    for kind in (DocumentEntry, Folder):
+        found.latest |= _latest(work, kind, set(logical_ids) - found.latest.keys())
+    found.known = registering.known(work, wanted)
+    current = {latest.entry_uuid for latest in found.latest.values()}
+    found.ties = _ties(work, current)
+    ends = {end for tie in found.ties for end in (tie.source, tie.target)}
+    ends |= {seen.source for seen in found.objects.values() if seen.kind is Association}
+    found.ends = registering.known_objects(work, ends)
+    found.ties = [tie for tie in found.ties if found.ends[tie.source].kind is not SubmissionSet]
+    found.joined = _joined(work, found.objects)
+    found.successors = _successors(work, statuses)
+    return found
+
+
+@lru_cache
+def _versions(size: int, kind: type[Any]) -> Statement:
+    table = _VERSIONED[kind]
+    c = table.c
+    chosen = select(c.entry_uuid, c.logical_id, c.version, c.is_latest, c.availability_status, c.ebrim)
+    named: list[BindParameter[str]] = [bindparam(f"v{number}") for number in range(size)]
+    return Statement(chosen.where(of_logical_ids(table, named)).order_by(c.entry_uuid).with_for_update())
+
+
+_VERSIONS: Final[dict[type[Any], Callable[[int], Statement]]] = {
+    DocumentEntry: lambda size: _versions(size, DocumentEntry),
+    Folder: lambda size: _versions(size, Folder),
+}
+
+
+def _latest(work: Work, kind: type[DocumentEntry | Folder], logical_ids: set[str]) -> dict[str, Version]:
+    """The latest version of each logical object of a kind, by its logicalID; all its versions are locked."""
+    found: dict[str, Version] = {}
+    seen: set[str] = set()
+    for name, logical_id, version, latest, status, ebrim in fetch(work, _VERSIONS[kind], logical_ids):
+        if logical_id not in logical_ids:
+            continue  # a later version was named as if it were the first
+        seen.add(logical_id)
+        if latest:
+            item = _read(kind, status, ebrim)
+            item.version = version
+            found[logical_id] = Version(item, logical_id, version)
+            assert item.entry_uuid == name
+    if seen - found.keys():
+        # Somebody made a newer version while we waited for the lock, and this statement cannot see it yet.
+        raise Conflict("a newer version came meanwhile")
+    return found
+
+
+def _read(kind: type[Any], status: str, ebrim: bytes) -> Any:
+    """An object out of its row, as it was registered."""
+    head = with_status(kind, status).replace(b" ", f' xmlns:rim="{RIM}" '.encode(), 1)
+    element = etree.fromstring(head + bytes(ebrim))
+    if kind is DocumentEntry:
+        return read_entry(element, [])
+    return read_package(element, {FOLDER_NODE}, []) if kind is Folder else read_association(element, [])
+
+
+@lru_cache
+def _tied(size: int) -> Statement:
+    c = association.c
+    ends = or_(among(c.source, size), among(c.target, size))
+    return Statement(select(c.availability_status, c.ebrim).where(ends, c.availability_status == APPROVED))
+
+
+def _ties(work: Work, uuids: Iterable[str]) -> list[Association]:
+    """The Approved Associations with an end among these, each once; those from SubmissionSets too."""
+    found = [_read(Association, status, ebrim) for status, ebrim in fetch(work, _tied, uuids)]
+    return list({tie.entry_uuid: tie for tie in found}.values())
+
+
+@lru_cache
+def _pairs(size: int) -> Statement:
+    c = association.c
+    both = (among(c.source, size), among(c.target, size))
+    return Statement(select(c.source, c.target).where(*both, c.availability_status == APPROVED))
+
+
+def _joined(work: Work, objects: Iterable[str]) -> set[frozenset[str]]:
+    return {frozenset(pair) for pair in fetch(work, _pairs, objects)}
+
+
+@lru_cache
+def _replacing(size: int) -> Statement:
+    c = association.c
+    return Statement(
+        select(c.target, c.source)
+        .join(entry, entry.c.entry_uuid == c.source)
+        .where(
+            among(c.target, size),
+            or_(*(c.type == each for each in _REPLACING)),
+            c.availability_status == APPROVED,
+            entry.c.availability_status == APPROVED,
+        )
+    )
+
+
+def _successors(work: Work, uuids: Iterable[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for target, source in fetch(work, _replacing, uuids):
+        found.setdefault(target, set()).add(source)
+    return found
+
+
+@lru_cache
+def _superseding(size: int, kind: type[Any]) -> Statement:
+    c = _VERSIONED[kind].c
+    return Statement(
+        update(_VERSIONED[kind])
+        .where(among(c.entry_uuid, size), c.is_latest == 1)
+        .values(is_latest=0, availability_status=DEPRECATED)
+    )
+
+
+_SUPERSEDING: Final[dict[type[Any], Callable[[int], Statement]]] = {
+    DocumentEntry: lambda size: _superseding(size, DocumentEntry),
+    Folder: lambda size: _superseding(size, Folder),
+}
+
+
+def supersede(work: Work, versions: Iterable[Version]) -> None:
+    """Versions that are the latest no more become Deprecated; Conflict where one was superseded by somebody else."""
+    listed = list(versions)
+    for kind in (DocumentEntry, Folder):
+        names = [each.entry_uuid for each in listed if type(each.item) is kind]
+        if run(work, _SUPERSEDING[kind], names) != len(names):
+            raise Conflict("a newer version came meanwhile")
+
+
+@lru_cache
+def _changing(table: Table) -> Statement:
+    c = table.c
+    return Statement(
+        update(table)
+        .where(c.entry_uuid == bindparam("name"), c.availability_status == bindparam("before"))
+        .values(availability_status=bindparam("after"))
+    )
+
+
+def change_status(work: Work, target: KnownObject, before: AvailabilityStatus, after: AvailabilityStatus) -> None:
+    """availabilityStatus of one object; Conflict where somebody else changed it meanwhile."""
+    values = {"name": target.entry_uuid, "before": before.value, "after": after.value}
+    if work.run(_changing(TABLES[target.kind]), values) != 1:
+        raise Conflict("its status changed meanwhile")
