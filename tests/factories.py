@@ -182,6 +182,45 @@ def included(owner: SubmissionSet, entry_uuid: str) -> Association:
     return a_link(HAS_MEMBER, owner, entry_uuid, submission_set_status="Reference")
 
 
+def a_new_version(item: DocumentEntry | Folder, **differs: Any) -> DocumentEntry | Folder:
+    """The next version of a registered object, with a symbolic id; ``item`` may be any version of it."""
+    changes = {"entry_uuid": f"Version{next(_names):04d}", "logical_id": item.logical_id or item.entry_uuid}
+    return replace(item, **{**changes, "version": None, "availability_status": None, **differs})
+
+
+def an_update(
+    *items: DocumentEntry | Folder,
+    previous: str | None = "1",
+    propagation: str | None = None,
+    owner: SubmissionSet | None = None,
+) -> Submission:
+    """ITI-57 or ITI-92: new versions of registered objects, each with its HasMember."""
+    owner = owner or a_submission_set(patient_id=items[0].patient_id)
+    submission = Submission(submission_sets=[owner])
+    for item in items:
+        (submission.entries if isinstance(item, DocumentEntry) else submission.folders).append(item)  # type: ignore[arg-type]
+        slots = {"previous_version": previous, "association_propagation": propagation}
+        submission.associations.append(a_link(HAS_MEMBER, owner, item, submission_set_status="Original", **slots))
+    return submission
+
+
+def a_status_change(
+    target: RegistryObject | str, before: AvailabilityStatus, after: AvailabilityStatus, *, patient_id: str
+) -> Submission:
+    """ITI-57: another availabilityStatus."""
+    owner = a_submission_set(patient_id=patient_id)
+    slots = {"original_status": before.value, "new_status": after.value}
+    return Submission(
+        [owner], associations=[a_link(AssociationType.UPDATE_AVAILABILITY_STATUS, owner, target, **slots)]
+    )
+
+
+def a_submitted_association(link: Association, *, patient_id: str) -> Submission:
+    """ITI-57: an Association by itself."""
+    owner = a_submission_set(patient_id=patient_id)
+    return Submission([owner], associations=[link, a_link(AssociationType.SUBMIT_ASSOCIATION, owner, link)])
+
+
 def submit_objects(submission: Submission) -> bytes:
     """The SubmitObjectsRequest of a submission."""
     objects = b"".join(element(item) for item in submission.objects())

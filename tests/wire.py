@@ -17,7 +17,7 @@ from common.ebxml.submission import read_submission
 from common.model import Submission
 from common.standard.identifiers import QUERY, RIM, SOAP, XDS
 from common.standard.queries import BY_NAME
-from common.standard.transactions import ITI_18, ITI_41, ITI_42, ITI_43, Transaction
+from common.standard.transactions import ITI_18, ITI_41, ITI_42, ITI_43, ITI_57, Transaction
 from tests.factories import submit_objects
 
 NS = {
@@ -157,6 +157,13 @@ class Services:
         """ITI-42."""
         body = submission if isinstance(submission, bytes) else submit_objects(submission)
         return self.simple(self.registry, envelope(ITI_42, body, message_id=message_id))
+
+    def update(
+        self, submission: Submission | bytes, *, action: Transaction = ITI_57, message_id: str | None = None
+    ) -> Answer:
+        """ITI-57 or ITI-92."""
+        body = submission if isinstance(submission, bytes) else submit_objects(submission)
+        return self.simple(self.registry, envelope(action, body, message_id=message_id))
 
     def query(
         self,

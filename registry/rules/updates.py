@@ -53,12 +53,24 @@ def objects_are_what_the_standard_says(update: Update, known: KnownVersions, dom
     yield from metadata.nothing_is_limited_metadata(submission)
 
 
+def every_new_version_is_filed_once(update: Update, known: KnownVersions, domain: Domain) -> Objections:
+    """One HasMember from the SubmissionSet for each; an Association has its SubmitAssociation instead (U1)."""
+    sets = {item.entry_uuid for item in update.submission.submission_sets}
+    links = [link for link in update.submission.associations if link.type is HAS_MEMBER and link.source in sets]
+    members = Counter(link.target for link in links)
+    filed: list[DocumentEntry | Folder] = [*update.submission.entries, *update.submission.folders]
+    for item in filed:
+        if (count := members[item.entry_uuid]) != 1:
+            kind = type(item).__name__
+            yield item.entry_uuid, f"this {kind} must have one HasMember from the SubmissionSet, and has {count}"
+
+
 COMMON: tuple[tuple[ErrorCode, Rule], ...] = (
     (METADATA, shape(structure.nothing_was_said_that_cannot_be_kept)),
     (METADATA, shape(structure.there_is_one_submission_set)),
     (METADATA, objects_are_what_the_standard_says),
     (METADATA, shape(structure.ids_name_one_object_each)),
-    (METADATA, shape(structure.everything_submitted_is_in_the_submission_set)),
+    (METADATA, every_new_version_is_filed_once),
     (ErrorCode.XDSNonIdenticalHash, fit(meaning.a_known_unique_id_has_the_known_hash)),
     (ErrorCode.XDSRegistryDuplicateUniqueIdInMessage, fit(meaning.unique_ids_differ_within_a_message)),
     (METADATA, fit(meaning.codes_are_of_the_affinity_domain)),

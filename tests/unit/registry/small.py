@@ -20,6 +20,7 @@ from registry.known import Domain
 from registry.register import Register
 from registry.search import Answer, Limits, Search
 from registry.store.tables import association, entry, folder, identifier, patient, submission_set
+from registry.update import Update
 from tests.factories import AnyDomain, a_uuid, submit_objects
 
 TABLES = (association, entry, folder, identifier, submission_set)
@@ -46,6 +47,20 @@ class SmallRegistry:
             lambda: read_submission(etree.fromstring(data)),
             message_id=message_id or a_uuid(),
             digest=digest or hashlib.sha256(repr(submission).encode()).hexdigest(),
+            correlation="c1",
+        )
+
+    def update(
+        self, submission: Submission, *, restricted: bool = False, message_id: str | None = None
+    ) -> RegistryResponse:
+        """ITI-57, or with ``restricted`` ITI-92."""
+        data = submit_objects(submission)
+        action = Update(self.database, self.domain, max_objects=self.max_objects, now=lambda: self.now)
+        return action.update(
+            lambda: read_submission(etree.fromstring(data)),
+            restricted=restricted,
+            message_id=message_id or a_uuid(),
+            digest=hashlib.sha256(repr(submission).encode()).hexdigest(),
             correlation="c1",
         )
 
