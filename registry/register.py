@@ -1,20 +1,23 @@
-"""ITI-42: registers a submission, all of it or nothing (ITI TF-2 3.42)."""
+"""ITI-42 and ITI-61: registers a submission, all of it or nothing (ITI TF-2 3.42, 3.61)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from common.db import Conflict, Database, DatabaseBusy, Work
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
 from common.model import RegistryResponse, Status, Submission
-from common.rules import Objection, as_errors
+from common.rules import Objection, Rulebook, as_errors
 from common.standard.errors import ErrorCode
-from registry.known import Domain, Wanted, wanted
+from registry.known import Domain, Known, Wanted, wanted
 from registry.rules import effects
 from registry.rules.meaning import MEANING
+from registry.rules.on_demand import ON_DEMAND_MEANING, ON_DEMAND_STRUCTURE
 from registry.rules.structure import STRUCTURE
 from registry.store import registering
 from registry.store.statements import MOST_AT_ONCE
@@ -23,6 +26,20 @@ log = logging.getLogger("portolan.register")
 
 _TRIES = 3
 _SUCCESS = RegistryResponse(Status.SUCCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is demanded of a submission by the transaction that it came by."""
+
+    structure: Rulebook[[Submission, Known]]
+    meaning: Rulebook[[Submission, Known, Domain]]
+
+
+STABLE: Final = Rules(STRUCTURE, MEANING)
+"""ITI-42."""
+ON_DEMAND: Final = Rules(ON_DEMAND_STRUCTURE, ON_DEMAND_MEANING)
+"""ITI-61."""
 
 
 def utc_now() -> str:
@@ -49,7 +66,13 @@ class Register:
         self._now = now
 
     def register(
-        self, read: Callable[[], Submission], *, message_id: str | None, digest: str, correlation: str
+        self,
+        read: Callable[[], Submission],
+        *,
+        message_id: str | None,
+        digest: str,
+        correlation: str,
+        rules: Rules = STABLE,
     ) -> RegistryResponse:
         """Success, or every objection; the same message again gets the same answer, and changes nothing.
 
@@ -61,7 +84,7 @@ class Register:
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
         for attempt in range(1, _TRIES + 1):
             try:
-                return self._once(submission, message_id, digest, correlation)
+                return self._once(submission, rules, message_id, digest, correlation)
             except (Conflict, DatabaseBusy):
                 if attempt == _TRIES:
                     raise
@@ -69,13 +92,15 @@ class Register:
                 submission = read()
         raise AssertionError("the loop returns or raises")
 
-    def _once(self, submission: Submission, message_id: str | None, digest: str, correlation: str) -> RegistryResponse:
+    def _once(
+        self, submission: Submission, rules: Rules, message_id: str | None, digest: str, correlation: str
+    ) -> RegistryResponse:
         needs = wanted(submission)
         with self._database.write(single=_is_plain(submission, needs)) as work:
             known = registering.known(work, needs)
             objections = [
-                *STRUCTURE.check(submission, known),
-                *MEANING.check(submission, known, self._domain),
+                *rules.structure.check(submission, known),
+                *rules.meaning.check(submission, known, self._domain),
             ]
             if objections:
                 if registering.is_repeated(work, submission, message_id, digest):

@@ -18,11 +18,11 @@ from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
-from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_92, Transaction
+from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_61, ITI_92, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
 from common.web.message import Message
-from registry.register import Register
+from registry.register import ON_DEMAND, STABLE, Register
 from registry.search import Search
 from registry.update import Update
 
@@ -46,6 +46,7 @@ class Routes:
             ITI_42: self._registered,
             ITI_51: self._answered,
             ITI_57: self._updated,
+            ITI_61: self._registered,
             ITI_92: self._updated,
         }
 
@@ -65,6 +66,7 @@ class Routes:
             message_id=message.envelope.message_id,
             digest=digest(body),
             correlation=correlation.current(),
+            rules=ON_DEMAND if message.transaction is ITI_61 else STABLE,
         )
         return _told(response)
 

@@ -1,7 +1,7 @@
 """Rules on single objects: required attributes, data types, lengths (ITI TF-3 4.2.3).
 
-What a value must be is in the table of attributes; here it is only asked. ``mode`` tells by which
-transaction the objects came, since on-demand entries lack what only fixed bytes have.
+What a value must be is in the table of attributes; here it is only asked. An entry is judged by what it is, since
+on-demand entries lack what only fixed bytes have.
 """
 
 from __future__ import annotations
@@ -43,13 +43,10 @@ def _rows(kind: type[RegistryObject], mode: By) -> tuple[_Row, ...]:
 _TABLES: Final = {(kind, mode): _rows(kind, mode) for kind in ATTRIBUTES for mode in (By.REGISTER, By.ON_DEMAND)}
 
 
-def attributes_are_there_and_well_formed(submission: Submission, mode: By | None = None) -> Objections:
-    """Every attribute that this transaction wants is there, and each has its data type.
-
-    Without a mode each entry is judged by what it is, stable or on-demand.
-    """
+def attributes_are_there_and_well_formed(submission: Submission) -> Objections:
+    """Every attribute that an object of its kind must have is there, and each has its data type."""
     for item in submission.objects():
-        for what in _attributes(item, mode or _mode(item)):
+        for what in _attributes(item, _mode(item)):
             yield item.entry_uuid, what
 
 

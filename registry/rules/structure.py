@@ -6,7 +6,6 @@ from collections import Counter
 
 from common.model import Association, AssociationType, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from common.rules import Objections, Rulebook, metadata
-from common.standard.attributes import By
 from common.standard.errors import ErrorCode
 from registry.known import Known
 
@@ -44,9 +43,9 @@ def there_is_one_submission_set(submission: Submission, known: Known) -> Objecti
 
 @rule(WRONG)
 def every_object_is_what_the_standard_says(submission: Submission, known: Known) -> Objections:
-    """Attributes, data types, lengths and names of single objects."""
+    """Attributes, data types, lengths and names of single objects; on-demand entries lack what fixed bytes have."""
     yield from metadata.ids_are_symbolic_or_uuids(submission)
-    yield from metadata.attributes_are_there_and_well_formed(submission, By.REGISTER)
+    yield from metadata.attributes_are_there_and_well_formed(submission)
     yield from metadata.texts_are_short_enough(submission)
     yield from metadata.service_starts_before_it_stops(submission)
     yield from metadata.extra_metadata_have_names_of_their_own(submission)

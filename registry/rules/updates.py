@@ -14,7 +14,7 @@ from common.model import (
     Submission,
     SubmissionSet,
 )
-from common.rules import Objections, Rulebook, metadata
+from common.rules import Objections, Rulebook
 from common.standard.errors import ErrorCode
 from registry.known import Domain, Known
 from registry.rules import meaning, structure
@@ -42,17 +42,6 @@ def fit(function: Callable[[Submission, Known, Domain], Objections]) -> Rule:
     return lambda update, known, domain: function(update.submission, known.known, domain)
 
 
-def objects_are_what_the_standard_says(update: Update, known: KnownVersions, domain: Domain) -> Objections:
-    """As for ITI-42; on-demand entries lack what only fixed bytes have (U7)."""
-    submission = update.submission
-    yield from metadata.ids_are_symbolic_or_uuids(submission)
-    yield from metadata.attributes_are_there_and_well_formed(submission)
-    yield from metadata.texts_are_short_enough(submission)
-    yield from metadata.service_starts_before_it_stops(submission)
-    yield from metadata.extra_metadata_have_names_of_their_own(submission)
-    yield from metadata.nothing_is_limited_metadata(submission)
-
-
 def every_new_version_is_filed_once(update: Update, known: KnownVersions, domain: Domain) -> Objections:
     """One HasMember from the SubmissionSet for each; an Association has its SubmitAssociation instead (U1)."""
     sets = {item.entry_uuid for item in update.submission.submission_sets}
@@ -68,7 +57,7 @@ def every_new_version_is_filed_once(update: Update, known: KnownVersions, domain
 COMMON: tuple[tuple[ErrorCode, Rule], ...] = (
     (METADATA, shape(structure.nothing_was_said_that_cannot_be_kept)),
     (METADATA, shape(structure.there_is_one_submission_set)),
-    (METADATA, objects_are_what_the_standard_says),
+    (METADATA, shape(structure.every_object_is_what_the_standard_says)),
     (METADATA, shape(structure.ids_name_one_object_each)),
     (METADATA, every_new_version_is_filed_once),
     (ErrorCode.XDSNonIdenticalHash, fit(meaning.a_known_unique_id_has_the_known_hash)),

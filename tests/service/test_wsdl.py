@@ -32,6 +32,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "DocumentRegistry_RegistryStoredQuery": A_QUERY,
     "DocumentRegistry_MultiPatientStoredQuery": A_QUERY,
     "DocumentRegistry_RegisterDocumentSet-b": {"RegistryObjectList": {"Identifiable": []}},
+    "DocumentRegistry_RegisterOnDemandDocumentEntry": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRegistry_UpdateDocumentSet": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRegistry_RestrictedUpdateDocumentSet": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRepository_ProvideAndRegisterDocumentSet-b": {
@@ -46,6 +47,7 @@ ACTIONS = {
     "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
     "DocumentRegistry_MultiPatientStoredQuery": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",
+    "DocumentRegistry_RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
     "DocumentRegistry_UpdateDocumentSet": "urn:ihe:iti:2010:UpdateDocumentSet",
     "DocumentRegistry_RestrictedUpdateDocumentSet": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
     "DocumentRepository_ProvideAndRegisterDocumentSet-b": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",

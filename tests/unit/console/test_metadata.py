@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from common.codes import load
 from common.model import Author, Code, DocumentEntry, LocalizedString, Submission
 from common.rules.metadata import attributes_are_there_and_well_formed
-from common.standard.attributes import By
 from console.metadata.entry import Domain, build, derived_unique_id, patient_id, usual
 from console.metadata.fields import FIELDS, Kind
 from console.metadata.people import plain, shown_author, shown_organisation, shown_person
@@ -44,7 +43,7 @@ def test_what_is_built_of_enough_is_what_the_rules_want() -> None:
 
     # What the Repository fills in, and what the client does.
     entry.hash, entry.size, entry.repository_unique_id, entry.entry_uuid = "0" * 40, "1", "1.2", "Document01"
-    assert list(attributes_are_there_and_well_formed(Submission(entries=[entry]), By.REGISTER)) == []
+    assert list(attributes_are_there_and_well_formed(Submission(entries=[entry]))) == []
     assert entry.type_code == Code("373942005", SNOMED)
     assert entry.type_code.label == "Discharge summary"
     assert entry.patient_id == entry.source_patient_id == "9990001006^^^&2.16.840.1.113883.2.1.4.1&ISO"

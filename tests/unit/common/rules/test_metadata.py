@@ -45,8 +45,8 @@ def of(submission: Submission, kind: type[RegistryObject]) -> RegistryObject:
     return next(item for item in submission.objects() if type(item) is kind)
 
 
-def told(submission: Submission, mode: By = By.REGISTER) -> list[tuple[str, str]]:
-    return list(metadata.attributes_are_there_and_well_formed(submission, mode))
+def told(submission: Submission) -> list[tuple[str, str]]:
+    return list(metadata.attributes_are_there_and_well_formed(submission))
 
 
 def test_what_the_factories_make_is_good() -> None:
@@ -80,11 +80,11 @@ def test_what_only_fixed_bytes_have_is_refused_for_on_demand_entries_and_not_mis
     kind: type[RegistryObject], row: Attribute
 ) -> None:
     submission = a_submission(a_document(object_type=ObjectType.ON_DEMAND, creation_time=None, hash=None, size=None))
-    assert told(submission, By.ON_DEMAND) == []
+    assert told(submission) == []
 
     setattr(of(submission, kind), row.field, "2026" if row.name == "creationTime" else "0" * 40)
 
-    assert [what for _, what in told(submission, By.ON_DEMAND)] == [
+    assert [what for _, what in told(submission)] == [
         f"{row.name} must not be there for this kind of entry"
     ]
 
