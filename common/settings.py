@@ -121,6 +121,7 @@ class Settings:
     max_objects: int = setting(whole(1, _COUNT), 5_000, "Most metadata objects in one submission.")
     max_documents: int = setting(whole(1, 100_000), 1_000, "Most documents in one submission or retrieval.")
     max_document_bytes: int = setting(size(1, 1024 * GIB), 2 * GIB, "Largest single document.")
+    max_generated_bytes: int = setting(size(KIB, GIB), 64 * MIB, "Largest document made on demand.")
     max_submission_bytes: int = setting(size(1, 4096 * GIB), 4 * GIB, "Largest submission with all its documents.")
     max_part_header_bytes: int = setting(size(256, MIB), 16 * KIB, "Most bytes of headers of one MIME part.")
     max_part_headers: int = setting(whole(1, 1000), 32, "Most headers of one MIME part.")

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "find": "console.commands.find",
     "fetch": "console.commands.fetch",
     "show": "console.commands.show",
+    "on-demand": "console.commands.on_demand",
     "patients": "console.commands.patients",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
@@ -40,7 +41,8 @@ class Commands(click.Group):
         """A command by its name, imported now; its function is called as its module is."""
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        module = importlib.import_module(COMMANDS[cmd_name])
+        found: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -10,6 +10,7 @@ from common.observe.health import Health
 from common.settings import Settings
 from common.soap.xml import XmlLimits
 from common.web.operations import operations
+from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
 from repository.registry import Registry
 from repository.retrieve import Retrieve
@@ -40,6 +41,13 @@ def registry_client(settings: Settings) -> Registry:
     return Registry(SoapClient(settings.registry_url, connections, XmlLimits(max_bytes=settings.max_metadata_bytes)))
 
 
+def on_demand_source(settings: Settings, store: DocumentStore, registry: Registry) -> OnDemandSource:
+    """The maker of documents that exist only when they are asked for."""
+    return OnDemandSource(
+        store, registry, repository_unique_id=settings.repository_uid, max_bytes=settings.max_generated_bytes
+    )
+
+
 def create_app(settings: Settings, store: DocumentStore | None = None, *, sweep: bool = True) -> Flask:
     """The Repository. With ``sweep`` it settles documents in doubt in the background."""
     kept = store or storage(settings)
@@ -49,7 +57,11 @@ def create_app(settings: Settings, store: DocumentStore | None = None, *, sweep:
         kept, registry, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )
     retrieve = Retrieve(
-        kept, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
+        kept,
+        settling,
+        on_demand_source(settings, kept, registry),
+        repository_unique_id=settings.repository_uid,
+        max_documents=settings.max_documents,
     )
     app = Flask("portolan.repository", static_folder=None)
     app.register_blueprint(door(Routes(provide, retrieve), kept, settings).blueprint())

@@ -136,7 +136,7 @@ def _delivery(received: _Received) -> Delivery:
 
 
 def _entry(entry: ProvidedEntry) -> Entry:
-    return Entry(entry.id, entry.unique_id, entry.is_stable, entry.hash, entry.size)
+    return Entry(entry.id, entry.unique_id, entry.is_stable, entry.hash, entry.size, entry.mime_type)
 
 
 def _failure(objections: Sequence[Objection]) -> RegistryResponse:

@@ -11,10 +11,10 @@ from common.ebxml.objects import Element, read_entry
 from common.ebxml.query import AdhocQuery, ReturnType, write_query
 from common.ebxml.responses import UnreadableAnswerError, read_registry_response
 from common.faults import checkpoint
-from common.model import DocumentEntry, RegistryResponse, Status
+from common.model import AvailabilityStatus, DocumentEntry, RegistryResponse, Status
 from common.soap.faults import SoapFault
 from common.standard.queries import BY_NAME
-from common.standard.transactions import ITI_18, ITI_42
+from common.standard.transactions import ITI_18, ITI_42, Transaction
 
 
 class RegistryUnreachable(Exception):  # noqa: N818
@@ -36,11 +36,13 @@ class Registry:
     def __init__(self, client: SoapClient) -> None:
         self._client = client
 
-    def register(self, submission: bytes, *, message_id: str | None) -> RegistryResponse:
-        """The registry's answer to ITI-42; RegistryUnreachable, RegistryUnclear."""
+    def register(
+        self, submission: bytes, *, message_id: str | None, transaction: Transaction = ITI_42
+    ) -> RegistryResponse:
+        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear."""
         checkpoint("iti42.sent")
         try:
-            body = self._client.call(ITI_42, submission, message_id=message_id)
+            body = self._client.call(transaction, submission, message_id=message_id)
             if body.tag != n.REGISTRY_RESPONSE:
                 raise RegistryUnclear("what came back is no RegistryResponse")
             response = read_registry_response(body)
@@ -65,9 +67,31 @@ class Registry:
         entries = [read_entry(each, []) for each in found if each.tag == n.EXTRINSIC_OBJECT]
         return _hash(entries[0]) if entries else None
 
-    def _query(self, slots: dict[str, str], return_type: ReturnType) -> Element:
-        asked = tuple((name, (value,)) for name, value in {**slots, "$MetadataLevel": "2"}.items())
-        query = AdhocQuery(BY_NAME["GetDocuments"].id, return_type, asked)
+    def on_demand_entry(self, unique_id: str) -> DocumentEntry | None:
+        """The latest entry of an on-demand document, a current one first; None when there is none."""
+        name = "$XDSDocumentEntryUniqueId"
+        refs = self._query({name: _quoted(unique_id), "$MetadataLevel": "1"}, ReturnType.OBJECT_REF)
+        found: list[DocumentEntry] = []
+        for ref in refs:
+            if ref.tag == n.OBJECT_REF:
+                slots = {"$XDSDocumentEntryEntryUUID": _quoted(ref.get("id", "")), "$MetadataLevel": "1"}
+                objects = self._query(slots, ReturnType.LEAF_CLASS)
+                found += [read_entry(each, []) for each in objects if each.tag == n.EXTRINSIC_OBJECT]
+        return min((each for each in found if not each.is_stable), key=lambda each: each.is_deprecated, default=None)
+
+    def documents_of(self, patient_id: str) -> list[DocumentEntry]:
+        """The current stable documents of a patient; RegistryUnclear."""
+        slots = {
+            "$XDSDocumentEntryPatientId": "'" + patient_id.replace("'", "''") + "'",
+            "$XDSDocumentEntryStatus": _quoted(AvailabilityStatus.APPROVED.value),
+            "$MetadataLevel": "1",
+        }
+        found = self._query(slots, ReturnType.LEAF_CLASS, name="FindDocuments")
+        return [read_entry(each, []) for each in found if each.tag == n.EXTRINSIC_OBJECT]
+
+    def _query(self, slots: dict[str, str], return_type: ReturnType, *, name: str = "GetDocuments") -> Element:
+        asked = tuple((slot, (value,)) for slot, value in {"$MetadataLevel": "2", **slots}.items())
+        query = AdhocQuery(BY_NAME[name].id, return_type, asked)
         try:
             body = self._client.call(ITI_18, write_query(query))
             response = read_registry_response(body)

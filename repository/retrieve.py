@@ -10,6 +10,9 @@ from common.ebxml.retrieve import DocumentRequest
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation, metrics
 from common.standard.errors import ErrorCode
+from repository.on_demand.definition import MIME_TYPE as ON_DEMAND
+from repository.on_demand.definition import UnreadableDefinition
+from repository.on_demand.source import NotGenerated, OnDemandSource
 from repository.registry import RegistryUnclear
 from repository.settling import Settling
 from repository.storage import Blob, Busy, DocumentStore, Reader, StorageError
@@ -30,6 +33,8 @@ class Outgoing:
     size: int
     content: bytes | None = None
     reader: Reader | None = None
+    new_repository_unique_id: str | None = None
+    new_document_unique_id: str | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes; a document that turns out damaged raises before its last chunk."""
@@ -65,10 +70,17 @@ class Retrieve:
     """Gives documents out."""
 
     def __init__(
-        self, store: DocumentStore, settling: Settling, *, repository_unique_id: str, max_documents: int
+        self,
+        store: DocumentStore,
+        settling: Settling,
+        on_demand: OnDemandSource,
+        *,
+        repository_unique_id: str,
+        max_documents: int,
     ) -> None:
         self._store = store
         self._settling = settling
+        self._on_demand = on_demand
         self._repository_unique_id = repository_unique_id
         self._max_documents = max_documents
 
@@ -102,11 +114,18 @@ class Retrieve:
                 found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
                 return
             document = self._opened(asked, blob, found)
+            if document is None:
+                told = "no such document can be had here"
+                found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
+                return
         except Busy:
             told = "the document store is busy: ask again later"
             found.errors.append(_error(ErrorCode.XDSRepositoryBusy, told, name))
         except RegistryUnclear:
             told = "whether the document is registered cannot be told now: ask again later"
+            found.errors.append(_error(ErrorCode.XDSRepositoryError, told, name))
+        except (NotGenerated, UnreadableDefinition):
+            told = "the document is made on demand, and could not be made: ask again later, or tell the operator"
             found.errors.append(_error(ErrorCode.XDSRepositoryError, told, name))
         except StorageError as error:
             log.error("a stored document cannot be given out: %s", error)
@@ -125,13 +144,30 @@ class Retrieve:
                 return settled
         return None
 
-    def _opened(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing:
+    def _opened(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing | None:
+        if blob.mime_type == ON_DEMAND:
+            return self._made(asked, blob)
         if blob.size <= SMALL and found.held + blob.size <= HELD:
             found.held += blob.size
             with self._store.read(blob) as reader:
                 return Outgoing(asked, blob.mime_type, blob.size, content=reader.content())
         self._store.verify(blob)
         return Outgoing(asked, blob.mime_type, blob.size, reader=self._store.read(blob))
+
+    def _made(self, asked: DocumentRequest, blob: Blob) -> Outgoing | None:
+        """A document made for this request; its own uniqueId tells which content it is (ITI TF-2 3.43.4.2.2)."""
+        made = self._on_demand.make(blob)
+        if made is None:
+            return None
+        kept = self._repository_unique_id if made.kept else None
+        return Outgoing(
+            asked,
+            made.mime_type,
+            len(made.content),
+            content=made.content,
+            new_repository_unique_id=kept,
+            new_document_unique_id=made.unique_id,
+        )
 
 
 def _error(code: ErrorCode, told: str, document_unique_id: str) -> RegistryError:

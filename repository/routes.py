@@ -46,7 +46,10 @@ class Routes:
     def _retrieved(self, message: Message, intake: Intake) -> Reply:
         found = self._retrieve.retrieve(read_retrieve(message.envelope.body))
         response = found.response
-        told = [DocumentResponse(document.asked, document.mime_type) for document in found.documents]
+        told = [
+            DocumentResponse(each.asked, each.mime_type, each.new_repository_unique_id, each.new_document_unique_id)
+            for each in found.documents
+        ]
         return Reply(write_retrieve_response(response, told), tuple(found.documents), outcome(response))
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:

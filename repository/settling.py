@@ -7,6 +7,7 @@ import threading
 
 from common.faults import checkpoint
 from common.observe import metrics
+from repository.on_demand.definition import MIME_TYPE as ON_DEMAND
 from repository.registry import Registry, RegistryUnclear
 from repository.storage import Blob, DocumentStore, StorageError
 
@@ -29,6 +30,8 @@ class Settling:
         return settled
 
     def _is_registered(self, blob: Blob) -> bool:
+        if blob.mime_type == ON_DEMAND:
+            return self._registry.on_demand_entry(blob.unique_id) is not None
         return self._registry.hash_of(blob.unique_id) == blob.sha1
 
     def sweep(self, older_than: float) -> tuple[int, int]:

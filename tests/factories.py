@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.codes import CodeSets
-from common.ebxml.fragments import element
+from common.ebxml.submission import write_submission
 from common.model import (
     Association,
     AssociationType,
@@ -23,7 +23,6 @@ from common.model import (
     Submission,
     SubmissionSet,
 )
-from common.standard.identifiers import LCM, RIM
 from common.standard.nhs import check_digit
 
 AUTHORITY = "2.16.840.1.113883.2.1.4.1"
@@ -223,12 +222,7 @@ def a_submitted_association(link: Association, *, patient_id: str) -> Submission
 
 def submit_objects(submission: Submission) -> bytes:
     """The SubmitObjectsRequest of a submission."""
-    objects = b"".join(element(item) for item in submission.objects())
-    return (
-        f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}"><rim:RegistryObjectList>'.encode()
-        + objects
-        + b"</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
-    )
+    return write_submission(submission)
 
 
 class AnyDomain:

@@ -55,12 +55,14 @@ def _add(result: QueryResult, each: Element) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One document that a repository gives: what it is, and where its bytes are."""
+    """One document that a repository gives: what it is, and where its bytes are; new ids if it was made on demand."""
 
     repository_unique_id: str
     document_unique_id: str
     mime_type: str
     content: Include | Inline
+    new_repository_unique_id: str = ""
+    new_document_unique_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +93,11 @@ def _given(element: Element) -> Given:
         content = document_content(document)
     except MimeError as error:
         raise NoAnswer(f"the answer cannot be read: {error.reason}") from error
-    return Given(text(n.REPOSITORY_UNIQUE_ID), text(n.DOCUMENT_UNIQUE_ID), text(n.MIME_TYPE), content)
+    return Given(
+        text(n.REPOSITORY_UNIQUE_ID),
+        text(n.DOCUMENT_UNIQUE_ID),
+        text(n.MIME_TYPE),
+        content,
+        text(n.NEW_REPOSITORY_UNIQUE_ID),
+        text(n.NEW_DOCUMENT_UNIQUE_ID),
+    )

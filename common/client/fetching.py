@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -155,7 +155,7 @@ def _take(found: Retrieval, waiting: dict[str, DocumentEntry], counter: _Counter
         if not wanted:
             continue
         first = _kept(arriving, wanted[0])
-        copies = [_kept(Arriving(arriving.unique_id, arriving.mime_type, first.chunks()), each) for each in wanted[1:]]
+        copies = [_kept(replace(arriving, chunks=first.chunks()), each) for each in wanted[1:]]
         for document in (first, *copies):
             del waiting[document.entry.entry_uuid]
             counter.put(document)
@@ -166,4 +166,6 @@ def _kept(arriving: Arriving, entry: DocumentEntry) -> FetchedDocument:
     for chunk in arriving.chunks:
         tally.add(chunk)
         spool.write(chunk)
-    return FetchedDocument(entry, arriving.mime_type, spool, tally.size, tally.sha1, tally.problem(entry) is None)
+    right = tally.problem(entry) is None
+    new, kept = arriving.new_unique_id, arriving.kept
+    return FetchedDocument(entry, arriving.mime_type, spool, tally.size, tally.sha1, right, new, kept)

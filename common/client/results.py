@@ -73,6 +73,7 @@ class FetchedDocument:
     """A document that was had; ``size`` in bytes, ``sha1`` in hexadecimal.
 
     ``sha1_ok``: the bytes are those of the entry; always so where the entry says neither hash nor size.
+    ``new_unique_id``: that of the content of a document made on demand; ``kept``: it can be had again under that.
     """
 
     entry: DocumentEntry
@@ -81,6 +82,8 @@ class FetchedDocument:
     size: int
     sha1: str
     sha1_ok: bool
+    new_unique_id: str = ""
+    kept: bool = False
 
     @property
     def stream(self) -> IO[bytes]:

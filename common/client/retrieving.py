@@ -36,6 +36,13 @@ class Arriving:
     unique_id: str
     mime_type: str
     chunks: Iterator[bytes | memoryview]
+    new_unique_id: str = ""
+    kept: bool = False
+
+
+def _arriving(given: Given, chunks: Iterator[bytes | memoryview]) -> Arriving:
+    kept = bool(given.new_repository_unique_id)
+    return Arriving(given.document_unique_id, given.mime_type, chunks, given.new_document_unique_id, kept)
 
 
 class Retrieval:
@@ -54,11 +61,11 @@ class Retrieval:
             if isinstance(given.content, Include):
                 parts[given.content.cid] = parts[given.content.href.strip()[4:]] = given
             else:
-                yield Arriving(given.document_unique_id, given.mime_type, _refusing(given.content.pieces()))
+                yield _arriving(given, _refusing(given.content.pieces()))
         for part in self._answer.parts():
             found = parts.pop(part.content_id, None) if part.content_id else None
             if found is not None:
-                yield Arriving(found.document_unique_id, found.mime_type, part.chunks)
+                yield _arriving(found, part.chunks)
 
     def error_for(self, entry: DocumentEntry) -> RegistryError | None:
         """Why there is no such document: the error that names it, or else one that names none of the documents."""

@@ -35,6 +35,8 @@ DOCUMENT: Final = f"{{{XDS}}}Document"
 HOME_COMMUNITY_ID: Final = f"{{{XDS}}}HomeCommunityId"
 REPOSITORY_UNIQUE_ID: Final = f"{{{XDS}}}RepositoryUniqueId"
 DOCUMENT_UNIQUE_ID: Final = f"{{{XDS}}}DocumentUniqueId"
+NEW_REPOSITORY_UNIQUE_ID: Final = f"{{{XDS}}}NewRepositoryUniqueId"
+NEW_DOCUMENT_UNIQUE_ID: Final = f"{{{XDS}}}NewDocumentUniqueId"
 MIME_TYPE: Final = f"{{{XDS}}}mimeType"
 INCLUDE: Final = f"{{{XOP}}}Include"
 

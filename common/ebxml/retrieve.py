@@ -25,10 +25,12 @@ class DocumentRequest:
 
 @dataclass(frozen=True, slots=True)
 class DocumentResponse:
-    """One document that is sent, without its bytes."""
+    """One document that is sent, without its bytes; the new ids are those of a document made on demand."""
 
     asked: DocumentRequest
     mime_type: str
+    new_repository_unique_id: str | None = None
+    new_document_unique_id: str | None = None
 
 
 def read_retrieve(request: Element) -> list[DocumentRequest]:
@@ -59,6 +61,12 @@ def _ids(asked: DocumentRequest) -> str:
     )
 
 
+def _new_ids(told: DocumentResponse) -> str:
+    repository, document = told.new_repository_unique_id, told.new_document_unique_id
+    kept = f"<xds:NewRepositoryUniqueId>{escape(repository)}</xds:NewRepositoryUniqueId>" if repository else ""
+    return kept + (f"<xds:NewDocumentUniqueId>{escape(document)}</xds:NewDocumentUniqueId>" if document else "")
+
+
 _END: Final = b"</xds:Document></xds:DocumentResponse>"
 
 
@@ -67,7 +75,8 @@ def write_retrieve_response(response: RegistryResponse, documents: Sequence[Docu
     head = f'<xds:RetrieveDocumentSetResponse xmlns:xds="{XDS}">'.encode() + write_registry_response(response)
     pieces: list[bytes] = []
     for each in documents:
-        told = f"<xds:DocumentResponse>{_ids(each.asked)}<xds:mimeType>{escape(each.mime_type)}</xds:mimeType>"
+        ids = _ids(each.asked) + _new_ids(each)
+        told = f"<xds:DocumentResponse>{ids}<xds:mimeType>{escape(each.mime_type)}</xds:mimeType>"
         pieces.append(head + told.encode() + b"<xds:Document>")
         head = _END
     return (*pieces, head + b"</xds:RetrieveDocumentSetResponse>")

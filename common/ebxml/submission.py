@@ -1,12 +1,14 @@
-"""Reads a SubmitObjectsRequest, the body of ITI-42, 57 and 61 and the heart of ITI-41."""
+"""Reads and writes a SubmitObjectsRequest, the body of ITI-42, 57, 61 and 92 and the heart of ITI-41."""
 
 from __future__ import annotations
 
 from lxml import etree
 
 from common.ebxml import names as n
+from common.ebxml.fragments import element
 from common.ebxml.objects import Element, object_id, read_association, read_entry, read_package
 from common.model import Flaw, Submission, SubmissionSet
+from common.standard.identifiers import LCM, RIM
 
 
 def object_list(request: Element) -> Element | None:
@@ -37,6 +39,13 @@ def read_submission(request: Element) -> Submission:
     for child in objects:
         _add(submission, child, nodes)
     return submission
+
+
+def write_submission(submission: Submission) -> bytes:
+    """``lcm:SubmitObjectsRequest``."""
+    objects = b"".join(element(item) for item in submission.objects())
+    head = f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}"><rim:RegistryObjectList>'.encode()
+    return head + objects + b"</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
 
 
 def _add(submission: Submission, child: Element, nodes: dict[str, set[str]]) -> None:

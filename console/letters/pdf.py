@@ -1,35 +1,12 @@
-"""Writes a letter as PDF 1.7: A4, Helvetica, wrapped text, page numbers; the same letter gives the same bytes."""
+"""Writes a letter as PDF; the same letter gives the same bytes."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
-
-from console.letters.model import Letter, Section, Table, dtm
-
-_WIDTH, _HEIGHT, _MARGIN = 595.0, 842.0, 56.0
-_INNER: Final = _WIDTH - 2 * _MARGIN
-_BODY, _SMALL, _HEADING, _TITLE = 10.0, 8.0, 11.5, 16.0
-_LEADING: Final = 1.35
-_FLOOR: Final = _MARGIN + 24
-
-# Advance widths of Helvetica for the characters from space to tilde, in thousandths (Adobe's font metrics).
-_WIDTHS: Final = (
-    (278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278)
-    + (556,) * 10
-    + (278, 278, 584, 584, 584, 556, 1015)
-    + (667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833)
-    + (722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611)
-    + (278, 278, 278, 469, 556, 333)
-    + (556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833)
-    + (556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500)
-    + (334, 260, 334, 584)
-)
-_BOLDER: Final = 1.08
+from common.paper.pdf import HEADING, INNER, SMALL, TITLE, Pages, pdf_file
+from console.letters.model import Letter, Section, dtm
 
 
 def pdf(letter: Letter) -> bytes:
     """The letter as a PDF file."""
-    page = _Pages()
+    page = Pages()
     _head(page, letter)
     for section in letter.sections:
         _section(page, section)
@@ -37,64 +14,15 @@ def pdf(letter: Letter) -> bytes:
     page.text(f"{letter.author.full_name}, {letter.author.role}", bold=True)
     page.text(f"{letter.hospital.name}. Copy to {letter.practice.name} ({letter.practice.ods}) and the patient.")
     footer = f"{letter.hospital.name}  |  document {letter.unique_id}  |  made-up example, not a real patient"
-    return _file([*_finished(page, footer)], letter)
+    return pdf_file(page, title=letter.title, created=dtm(letter.written), footer=footer)
 
 
-@dataclass
-class _Pages:
-    """Pages as lists of drawing commands, filled from the top."""
-
-    pages: list[list[str]] = field(default_factory=lambda: [[]])
-    y: float = _HEIGHT - _MARGIN
-
-    def text(self, text: str, size: float = _BODY, bold: bool = False) -> None:
-        """One paragraph over the width of the page."""
-        self.row([(text, _INNER)], size, bold)
-
-    def row(self, cells: list[tuple[str, float]], size: float = _BODY, bold: bool = False) -> None:
-        """Cells side by side, each wrapped to its width; a row stays on one page."""
-        wrapped = [_wrapped(text, width - 6 if len(cells) > 1 else width, size, bold) for text, width in cells]
-        height = max(len(lines) for lines in wrapped) * size * _LEADING
-        if self.y - height < _FLOOR:
-            self.break_page()
-        x = _MARGIN
-        for lines, (_, width) in zip(wrapped, cells, strict=True):
-            for number, line in enumerate(lines, start=1):
-                self.draw(line, x, self.y - number * size * _LEADING, size, bold)
-            x += width
-        self.y -= height
-
-    def draw(self, line: str, x: float, y: float, size: float, bold: bool = False) -> None:
-        """One line of text at a place."""
-        font = "F2" if bold else "F1"
-        self.pages[-1].append(f"BT /{font} {size:g} Tf {x:.1f} {y:.1f} Td ({_escaped(line)}) Tj ET")
-
-    def rule(self) -> None:
-        """A thin line over the width of the page."""
-        self.pages[-1].append(f"0.5 w {_MARGIN} {self.y - 3:.1f} m {_WIDTH - _MARGIN} {self.y - 3:.1f} l S")
-        self.space(6)
-
-    def space(self, points: float) -> None:
-        """Room downwards."""
-        self.y -= points
-
-    def keep(self, points: float) -> None:
-        """Go to a new page unless there is this much room left on the present one."""
-        if self.y - points < _FLOOR:
-            self.break_page()
-
-    def break_page(self) -> None:
-        """Begin a new page."""
-        self.pages.append([])
-        self.y = _HEIGHT - _MARGIN
-
-
-def _head(page: _Pages, letter: Letter) -> None:
+def _head(page: Pages, letter: Letter) -> None:
     patient = letter.patient
-    page.text(letter.hospital.name, _HEADING, bold=True)
-    page.text(", ".join(letter.hospital.address), _SMALL)
+    page.text(letter.hospital.name, HEADING, bold=True)
+    page.text(", ".join(letter.hospital.address), SMALL)
     page.space(10)
-    page.text(letter.title, _TITLE, bold=True)
+    page.text(letter.title, TITLE, bold=True)
     page.rule()
     born = f"{patient.birth[6:]}/{patient.birth[4:6]}/{patient.birth[:4]}"
     stay = ("Admitted", "Discharged") if letter.inpatient else ("Seen", "Letter written")
@@ -108,92 +36,17 @@ def _head(page: _Pages, letter: Letter) -> None:
         (stay[0], f"{letter.began:%d/%m/%Y}", stay[1], f"{ended:%d/%m/%Y}"),
     )
     for row in rows:
-        page.row([(text, _INNER * share) for text, share in zip(row, (0.16, 0.34, 0.18, 0.32), strict=True)])
+        page.row([(text, INNER * share) for text, share in zip(row, (0.16, 0.34, 0.18, 0.32), strict=True)])
     page.rule()
 
 
-def _section(page: _Pages, section: Section) -> None:
+def _section(page: Pages, section: Section) -> None:
     # A heading alone at the foot of a page would be read as an empty section.
     page.keep(60)
     page.space(8)
-    page.text(section.heading, _HEADING, bold=True)
+    page.text(section.heading, HEADING, bold=True)
     for paragraph in section.paragraphs:
         page.text(paragraph)
     if section.table:
-        _table(page, section.table)
-
-
-def _table(page: _Pages, table: Table) -> None:
-    widths = [_INNER * share / sum(table.widths) for share in table.widths]
-    page.row(list(zip(table.head, widths, strict=True)), _BODY, bold=True)
-    for row in table.rows:
-        page.row(list(zip(row, widths, strict=True)))
-
-
-def _finished(page: _Pages, footer: str) -> Iterator[str]:
-    """The content of each page, with footer and page number."""
-    count = len(page.pages)
-    for number, commands in enumerate(page.pages, start=1):
-        foot = _Pages([[]])
-        foot.draw(footer, _MARGIN, _MARGIN - 16, _SMALL)
-        foot.draw(f"Page {number} of {count}", _WIDTH - _MARGIN - 48, _MARGIN - 16, _SMALL)
-        yield "\n".join(commands + foot.pages[0])
-
-
-def _file(contents: list[str], letter: Letter) -> bytes:
-    """The objects of a PDF file and the table that says where each begins (ISO 32000-1 section 7.5)."""
-    font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
-    kids = " ".join(f"{6 + 2 * number} 0 R" for number in range(len(contents)))
-    info = f"/Title ({_escaped(letter.title)}) /Producer (Portolan) /CreationDate (D:{dtm(letter.written)}Z)"
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R /Lang (en-GB) >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(contents)} /MediaBox [0 0 {_WIDTH:g} {_HEIGHT:g}] >>",
-        font.format("Helvetica"),
-        font.format("Helvetica-Bold"),
-        f"<< {info} >>",
-    ]
-    for number, content in enumerate(contents):
-        resources = "<< /Font << /F1 3 0 R /F2 4 0 R >> >>"
-        objects.append(f"<< /Type /Page /Parent 2 0 R /Resources {resources} /Contents {7 + 2 * number} 0 R >>")
-        objects.append(f"<< /Length {len(_bytes(content))} >>\nstream\n{content}\nendstream")
-    return _with_places(objects)
-
-
-def _with_places(objects: list[str]) -> bytes:
-    # The four bytes above 127 tell transfer programs that this is no text.
-    out, places = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), []
-    for number, body in enumerate(objects, start=1):
-        places.append(len(out))
-        out += _bytes(f"{number} 0 obj\n{body}\nendobj\n")
-    start, size = len(out), len(objects) + 1
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
-    out += _bytes(f"xref\n0 {size}\n0000000000 65535 f \n{table}")
-    out += _bytes(f"trailer\n<< /Size {size} /Root 1 0 R /Info 5 0 R >>\nstartxref\n{start}\n%%EOF\n")
-    return bytes(out)
-
-
-def _bytes(text: str) -> bytes:
-    """Text in the fonts' encoding; what it does not have becomes a question mark."""
-    return text.encode("cp1252", "replace")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-
-
-def _length(text: str, size: float, bold: bool) -> float:
-    """How wide a text is in points; letters with accents count as wide as an o."""
-    units = sum(_WIDTHS[ord(char) - 32] if " " <= char <= "~" else 556 for char in text)
-    return units * size / 1000 * (_BOLDER if bold else 1)
-
-
-def _wrapped(text: str, width: float, size: float, bold: bool) -> list[str]:
-    """The text in lines that fit, broken between words; a word that is too long stands alone."""
-    lines, line = [], ""
-    for word in text.split():
-        longer = f"{line} {word}".strip()
-        if line and _length(longer, size, bold) > width:
-            lines.append(line)
-            longer = word
-        line = longer
-    return [*lines, line]
+        table = section.table
+        page.table(table.head, table.rows, table.widths)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from common.hl7.types import identifier
 from common.rules import Objections, Rulebook
 from common.standard.errors import ErrorCode
+from repository.on_demand.definition import MIME_TYPE as ON_DEMAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Entry:
     is_stable: bool
     hash: str | None
     size: str | None
+    mime_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,14 @@ def documents_are_stable(delivery: Delivery) -> Objections:
     for entry in delivery.entries:
         if not entry.is_stable:
             yield entry.id, "only a stable DocumentEntry is provided with its document"
+
+
+@rule(WRONG)
+def no_document_pretends_to_be_made_on_demand(delivery: Delivery) -> Objections:
+    """The type under which definitions of on-demand documents are kept is not for documents."""
+    for entry in delivery.entries:
+        if entry.mime_type.partition(";")[0].strip().lower() == ON_DEMAND:
+            yield entry.id, f"the mimeType {ON_DEMAND} is reserved"
 
 
 @rule(WRONG)

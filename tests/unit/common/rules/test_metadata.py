@@ -84,9 +84,7 @@ def test_what_only_fixed_bytes_have_is_refused_for_on_demand_entries_and_not_mis
 
     setattr(of(submission, kind), row.field, "2026" if row.name == "creationTime" else "0" * 40)
 
-    assert [what for _, what in told(submission)] == [
-        f"{row.name} must not be there for this kind of entry"
-    ]
+    assert [what for _, what in told(submission)] == [f"{row.name} must not be there for this kind of entry"]
 
 
 @rows(lambda row: row.type in CHECKS)

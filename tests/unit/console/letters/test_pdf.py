@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from common.paper.pdf import _length, _wrapped
 from console.letters.headings import section
 from console.letters.model import Letter
-from console.letters.pdf import _length, _wrapped, pdf
+from console.letters.pdf import pdf
 from console.letters.samples import sample_letters
 
 LETTERS = [sample.letter for sample in sample_letters()]
