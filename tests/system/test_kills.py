@@ -13,7 +13,18 @@ import requests
 
 from common.model import Association, AssociationType, DocumentEntry
 from repository.storage import open_store
-from tests.factories import HAS_MEMBER, a_document, a_folder, a_link, a_patient_id, a_submission, a_uuid
+from tests.factories import (
+    HAS_MEMBER,
+    a_document,
+    a_folder,
+    a_link,
+    a_new_version,
+    a_patient_id,
+    a_submission,
+    a_uuid,
+    an_update,
+    submit_objects,
+)
 from tests.running import Pair, Running, a_pair, back_end
 from tests.service.conftest import BACK_ENDS
 from tests.wire import Answer, Services, answer, mtom_provide
@@ -218,6 +229,42 @@ def test_d2_a_submission_with_a_folder_is_whole_or_not_at_all(pair: Pair) -> Non
         assert killed_at(pair.registry, step, lambda patient=patient: register(patient)) is None  # type: ignore[misc]
 
         assert len(services.everything(patient)) == (0 if step.startswith("db.flushed") else 7), step
+
+
+def test_d2_an_update_is_whole_or_not_at_all(pair: Pair) -> None:
+    services = pair.services
+
+    def a_letter() -> DocumentEntry:
+        letter = a_document(entry_uuid=a_uuid(), patient_id=a_patient_id())
+        assert services.apart().register(a_submission(letter)).registry_status == "Success"
+        return letter
+
+    def update(body: bytes, message_id: str) -> Answer | None:
+        try:
+            return services.apart().update(body, message_id=message_id)
+        except requests.ConnectionError:
+            return None
+
+    def an_amendment(letter: DocumentEntry) -> bytes:
+        return submit_objects(an_update(a_new_version(letter)))
+
+    first = an_amendment(a_letter())
+    found = steps(pair.registry, pair, lambda: update(first, a_uuid()))
+    assert found == ["db.flushed:1", "db.committed:1", "answer.started:1"]
+    for step in found:
+        letter = a_letter()
+        body, message_id = an_amendment(letter), a_uuid()
+        assert killed_at(pair.registry, step, lambda body=body, name=message_id: update(body, name)) is None  # type: ignore[misc]
+
+        slots = {"$XDSDocumentEntryLogicalID": f"('{letter.entry_uuid}')", "$MetadataLevel": "2"}
+        versions = services.objects("GetDocuments", slots).entries
+        assert len(versions) == (1 if step.startswith("db.flushed") else 2), step
+        assert [entry.is_deprecated for entry in versions].count(False) == 1, step
+
+        again = update(body, message_id)
+        assert again is not None, step
+        assert again.registry_status == "Success", (step, again.contexts)
+        assert len(services.objects("GetDocuments", slots).entries) == 2, step
 
 
 def test_d5_what_nobody_points_at_is_swept_and_what_is_registered_stays(
