@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from common.client import DocumentConsumer, DocumentSource, QueryRefused
+from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
 from common.settings import Settings
@@ -34,6 +34,31 @@ def source(settings: Settings) -> DocumentSource:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
     )
+
+
+def administrator(settings: Settings) -> DocumentAdministrator:
+    """Amends and removes, in the Registry and in every repository whose address is known."""
+    return DocumentAdministrator(
+        settings.registry_url,
+        settings.repository_addresses,
+        source_id=DEFAULT_SOURCE,
+        connect_timeout=settings.connect_timeout,
+        answer_timeout=settings.request_timeout,
+    )
+
+
+def the_entry(client: DocumentConsumer, identifier: str) -> DocumentEntry:
+    """The latest version of one document, by uniqueId or entryUUID; Failure when there is none, or several."""
+    if identifier.startswith("urn:uuid:"):
+        found = client.get(entry_uuids=[identifier])
+    else:
+        found = entries_of(client, identifier)
+    if not found:
+        raise Failure(f"There is no document {identifier}.", "`portolan find` lists a patient's documents.")
+    if len(found) > 1:
+        several = ", ".join(entry.entry_uuid for entry in found)
+        raise Failure(f"{len(found)} entries have this uniqueId; name one of them: {several}.")
+    return found[0]
 
 
 def code_sets(settings: Settings) -> CodeSets:

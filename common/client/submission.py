@@ -154,13 +154,13 @@ def request_body(prepared: Prepared) -> tuple[dict[str, Any], list[Attachment]]:
         content_id = f"document-{index}@source.portolan"
         attachments.append(Attachment(content_id, entry.mime_type, prepared.contents[entry.entry_uuid]))
         documents.append(Raw({"id": entry.entry_uuid}, [etree.Element(n.INCLUDE, href=href_for(content_id))]))
-    objects = Raw({}, list(_objects(prepared)))
+    objects = Raw({}, list(objects_element(prepared.submission, prepared.names)))
     return {"SubmitObjectsRequest": {"RegistryObjectList": objects}, "Document": documents}, attachments
 
 
-def _objects(prepared: Prepared) -> etree._Element:
+def objects_element(submission: Submission, names: Names) -> etree._Element:
     """The RegistryObjectList; ValueError for metadata that XML cannot hold."""
-    inner = b"".join(element(each, prepared.names.next_uuid) for each in prepared.submission.objects())
+    inner = b"".join(element(each, names.next_uuid) for each in submission.objects())
     try:
         return etree.fromstring(b'<rim:L xmlns:rim="' + RIM.encode() + b'">' + inner + b"</rim:L>")
     except etree.XMLSyntaxError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -62,13 +62,38 @@ def build(values: Values, domain: Domain, sha256: str) -> tuple[DocumentEntry, S
     entry = _entry(read)
     if entry.patient_id and not entry.unique_id:
         entry.unique_id = derived_unique_id(sha256, entry.patient_id)
-    content_type = _first(read, "content_type_code") or _as_content_type(entry, domain.codes)
+    content_type = _first(read, "content_type_code") or content_type_of(entry, domain.codes)
     if content_type is None:
         problems.append(_missing(FIELDS["content_type_code"]))
     problems += _objections(entry, {problem.partition(" ")[0] for problem in problems})
     if problems:
         raise MetadataError(problems)
     return entry, _submission_set(entry, content_type, _first(read, "source_id"))
+
+
+def amended(entry: DocumentEntry, values: Values, domain: Domain) -> DocumentEntry:
+    """The entry with some of its attributes as values have them; MetadataError with everything that is wrong."""
+    problems: list[str] = []
+    read = {key: _read(FIELDS[key], given, domain, problems) for key, given in values.items()}
+    said = _entry(read)
+    changed = replace(entry)
+    for key in read:
+        for name in _ATTRIBUTES_OF.get(key, (key,)):
+            setattr(changed, name, getattr(said, name))
+    if "patient" in read and "source_patient_id" not in read:
+        changed.source_patient_id = entry.source_patient_id
+    if problems:
+        raise MetadataError(problems)
+    return changed
+
+
+_ATTRIBUTES_OF: Final = {
+    "patient": ("patient_id",),
+    "reference_id": ("reference_id_list",),
+    "confidentiality_code": ("confidentiality_codes",),
+    "event_code": ("event_codes",),
+    **{f"author_{part}": ("authors",) for part in ("person", "institution", "role", "specialty", "telecommunication")},
+}
 
 
 def _read(field: Field, given: tuple[Value, ...], domain: Domain, problems: list[str]) -> tuple[Any, ...]:
@@ -151,7 +176,7 @@ def _entry(read: dict[str, tuple[Any, ...]]) -> DocumentEntry:
     return entry
 
 
-def _as_content_type(entry: DocumentEntry, codes: CodeSets) -> Code | None:
+def content_type_of(entry: DocumentEntry, codes: CodeSets) -> Code | None:
     """The typeCode or classCode, where it also says what the submission is about."""
     for code in (entry.type_code, entry.class_code):
         if code and codes.accepts("contentTypeCode", code.code, code.scheme):

@@ -14,7 +14,13 @@ import pytest
 from tests.servers.process import eventually
 from tests.unit.console.running import ROOT, Place, ready
 
-GUIDES = ("first-steps.md", "command-line.md", "on-demand-documents.md")
+GUIDES = (
+    "first-steps.md",
+    "command-line.md",
+    "amending.md",
+    "acknowledgements.md",
+    "on-demand-documents.md",
+)
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)
 _CURL = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())"
