@@ -248,9 +248,46 @@ def test_the_examples_of_registration_and_query_are_taken(fresh: Pair, examples:
     assert filled >= 4
 
 
-@pytest.mark.parametrize(
-    "name", ["iti38-request.xml", "iti57-update-request.xml", "iti61-request.xml", "iti62-request.xml"]
-)
+def test_the_examples_of_updates_are_taken(examples: Path, schema: etree.XMLSchema, tmp_path: Path) -> None:
+    made = a_pair(tmp_path / "updates")
+    made.start()
+    services = made.services
+    folder = b"urn:uuid:6f2c1f0e-2c9b-4f43-9a5d-0d2b7e4c1d01"
+    previous = b"PreviousVersion"
+    try:
+        restricted = (examples / "iti92-request.xml").read_bytes()
+        begin, _, rest = restricted.partition(previous)
+        texts = [
+            (examples / "iti42-request.xml").read_bytes().replace(b"Document01", REPLACED),
+            (examples / "iti42-request-folder.xml")
+            .read_bytes()
+            .replace(b"Folder01", folder)
+            .replace(SET + b'"', SET + b'.4"'),
+            (examples / "iti57-submitassociation-request.xml").read_bytes(),
+            (examples / "iti57-status-request.xml").read_bytes(),
+            (examples / "iti57-status-request.xml")
+            .read_bytes()
+            .replace(b"2.999.826.9.2.20260401.2", b"2.999.826.9.2.20260401.22")
+            .replace(b"StatusType:Approved", b"StatusType:?")
+            .replace(b"StatusType:Deprecated", b"StatusType:Approved")
+            .replace(b"StatusType:?", b"StatusType:Deprecated"),
+            (examples / "iti57-update-request.xml").read_bytes(),
+            begin + previous + rest.replace(b"<rim:Value>1</rim:Value>", b"<rim:Value>2</rim:Value>", 1),
+            (examples / "iti61-request.xml").read_bytes(),
+        ]
+        for text in texts:
+            found = services.simple(services.registry, text)
+            assert found.registry_status == "Success", (found.contexts, found.fault)
+            assert problems(schema, found) == ""
+        slots = {"$XDSDocumentEntryLogicalID": f"('{REPLACED.decode()}')", "$MetadataLevel": "2"}
+        versions = services.query("GetDocuments", slots, leaf=True)
+        assert problems(schema, versions) == ""
+        assert len(versions.objects("ExtrinsicObject")) == 3
+    finally:
+        made.stop()
+
+
+@pytest.mark.parametrize("name", ["iti38-request.xml", "iti80-request.xml"])
 def test_examples_of_transactions_that_are_not_served_are_refused(fresh: Pair, examples: Path, name: str) -> None:
     found = fresh.services.simple(fresh.services.registry, (examples / name).read_bytes())
 
