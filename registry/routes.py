@@ -21,6 +21,7 @@ from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_18, ITI_42, ITI_51, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
+from common.web.elsewhere import Outbox
 from common.web.message import Message
 from registry.register import Register
 from registry.search import Search
@@ -91,7 +92,7 @@ def _no_parts() -> AbstractContextManager[Parts]:
     return nullcontext(NoParts())
 
 
-def door(routes: Routes, settings: Settings) -> Door:
+def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -106,4 +107,5 @@ def door(routes: Routes, settings: Settings) -> Door:
             fail=routes.fail,
         ),
         settings,
+        outbox,
     )
