@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,7 @@ def outbox_database(settings: Settings, service: str) -> Iterator[Database]:
 
 def ready_outbox(settings: Settings, service: str, *, migrate: bool) -> None:
     """Bring an outbox to this release's schema, or with `migrate` off insist that it is there already."""
+    _see_that_certificates_can_be_read(settings)
     with outbox_database(settings, service) as opened:
         if migrate:
             SCHEMA.upgrade(opened)
@@ -67,6 +69,19 @@ def ready_outbox(settings: Settings, service: str, *, migrate: bool) -> None:
                 "Run `portolan migrate`.",
                 code=HOPELESS,
             )
+
+
+def _see_that_certificates_can_be_read(settings: Settings) -> None:
+    """Failure for a file that no receiver could be checked with: no worker could start with it."""
+    try:
+        ssl.create_default_context(cafile=settings.async_ca_file or None)
+    except OSError as error:  # of which those of TLS are, too
+        reason = error.strerror or error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise Failure(
+            f"The certificates of PORTOLAN_ASYNC_CA_FILE cannot be used: {settings.async_ca_file}, {reason}.",
+            "Name a file with certificates in PEM form.",
+            code=HOPELESS,
+        ) from error
 
 
 def shown_outbox(settings: Settings, service: str) -> str:

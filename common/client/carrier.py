@@ -73,6 +73,12 @@ class _Line:
     socket: socket.socket | None = None
     until: float | None = None
 
+    def cut(self) -> None:
+        """End the connection: whoever reads from it or writes to it learns so at once."""
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
 
 class Carrier:
     """Posts parcels, each over a connection of its own; follows no redirect and asks no proxy."""
@@ -128,7 +134,7 @@ class Carrier:
                 problem = error
                 continue
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line.socket = made
+            line.socket = made.dup()  # the connection stays within reach, whatever TLS is put around it
             return made
         if problem is not None:
             raise problem
@@ -148,6 +154,8 @@ class Carrier:
         finally:
             with self._lock:
                 self._lines.remove(line)
+                if line.socket is not None:
+                    line.socket.close()
 
     @contextmanager
     def _channel(self, target: Target, line: _Line) -> Iterator[Channel]:
@@ -168,10 +176,14 @@ class Carrier:
         """Break off what takes too long to answer, a byte now and then included; to be called now and then."""
         now = time.monotonic()
         with self._lock:
-            lines = [line for line in self._lines if line.sending.sent]
-        for line in lines:
-            if line.until is None:
-                line.until = now + self._answer_timeout + 1
-            elif line.until < now and line.socket is not None:
-                with suppress(OSError):
-                    line.socket.shutdown(socket.SHUT_RDWR)
+            for line in self._lines:
+                if line.until is None and line.sending.sent:
+                    line.until = now + self._answer_timeout + 1
+                elif line.until is not None and line.until < now:
+                    line.cut()
+
+    def drop_all(self) -> None:
+        """Break off everything."""
+        with self._lock:
+            for line in self._lines:
+                line.cut()

@@ -23,7 +23,7 @@ LOOK_EVERY: Final = 1.0
 _MEASURE_EVERY: Final = 5.0
 _SWEEP_EVERY: Final = 600.0
 _MOST_POSTPONED: Final = 30.0
-_GRACE: Final = 15.0
+_GRACE: Final = 10.0
 """Seconds that a delivery may still take when the service is told to stop."""
 
 
@@ -49,6 +49,10 @@ class Carries(Protocol):
 
     def drop_late(self) -> None:
         """Break off what takes too long."""
+        ...
+
+    def drop_all(self) -> None:
+        """Break off everything."""
         ...
 
 
@@ -118,7 +122,7 @@ class Courier:
         self._store, self._carrier, self._make = store, carrier, make
         self._service, self._lease, self._patience, self._keep = service, lease, patience, keep
         self._bell = threading.Condition()
-        self._calls = threads
+        self._calls = 0
         self._most_calls = threads
         self._active: dict[str, _Delivery] = {}
         self._stopping = False
@@ -158,6 +162,7 @@ class Courier:
         with self._bell:
             for delivery in self._active.values():
                 delivery.broken_off = True
+        self._carrier.drop_all()
 
     @property
     def _ended(self) -> bool:
@@ -210,8 +215,11 @@ class Courier:
             finally:
                 made.close()
         except _BrokenOff:
-            self._settled(lambda: self._store.retry(taken, 0, "the service was stopped", counted=False))
+            self._given_back(taken)
         except NotDelivered as error:
+            if delivery.broken_off:
+                self._given_back(taken)
+                return
             self._failed(taken, str(error), silent=error.silent)
         except Exception:
             log.exception("an answer could not be made or sent")
@@ -220,6 +228,10 @@ class Courier:
             checkpoint("outbox.sent")
             self._settled(lambda: self._store.end(taken, State.DELIVERED))
             self._tell(taken, "delivered")
+
+    def _given_back(self, taken: Taken) -> None:
+        """Due again at once: that it did not arrive was our doing."""
+        self._settled(lambda: self._store.retry(taken, 0, "the service was stopped", counted=False))
 
     def _made(self, letter: Letter) -> Made:
         return self._make(letter.content_type, letter.content) if letter.kind is Kind.REQUEST else _Whole(letter)

@@ -210,9 +210,9 @@ class Store:
         values = {"b_service": self._service, "b_lease": token, "b_ms": _ms(lease), **shut}
         with self._database.write(single=True) as work:
             rows = work.rows(_TAKE, values)
+            if not rows:
+                return None
             work.commit()
-        if not rows:
-            return None
         taken = _taken(rows[0], token)
         checkpoint("outbox.taken")
         return taken
@@ -276,8 +276,8 @@ class Store:
 
     def _run(self, statement: Statement, values: Mapping[str, Any]) -> int:
         with self._database.write(single=True) as work:
-            count = work.run(statement, values)
-            work.commit()
+            if count := work.run(statement, values):
+                work.commit()
         return count
 
     def ping(self) -> None:
