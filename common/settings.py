@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from common.settings_sources import CONFIG, read
 from common.settings_types import (
@@ -21,6 +22,7 @@ from common.settings_types import (
     boolean,
     choice,
     database,
+    destinations,
     duration,
     folder,
     oid,
@@ -36,9 +38,11 @@ from common.settings_types import (
     web,
     whole,
 )
+from common.soap.destination import Allowed, is_loopback
 
 _DAY: Final = 86400.0
 _COUNT: Final = 1_000_000_000
+_DATABASE: Final = database()  # the name of a setting, too
 
 
 class SettingsError(Exception):
@@ -55,7 +59,7 @@ class Settings:
 
     data: Path = setting(folder(), Path("data"), "Data directory.")  # noqa: RUF009 (made by dataclasses.field)
     database: str = setting(
-        database(),
+        _DATABASE,
         "",
         "SQLAlchemy URL of the Registry's database; SQLite under the data directory when empty.",
         secret=True,
@@ -135,6 +139,41 @@ class Settings:
     connect_timeout: float = setting(duration(0.05, 60), 2.0, "Longest time to reach a neighbour.")
     answer_timeout: float = setting(duration(0.1, 3600), 30.0, "Longest time for a neighbour's answer.")
 
+    async_reply_to: str = setting(
+        destinations(),
+        "",
+        "Where answers may be sent when a request names another address than the HTTP response (wsa:ReplyTo, FaultTo). "
+        "When empty, nowhere; but any port of this machine where a service listens, and is known to others, on a "
+        "loopback address only.",
+    )
+    async_ca_file: str = setting(
+        text("a file"), "", "Certificates that receivers of answers are checked with; the system's when empty."
+    )
+    outbox: str = setting(
+        _DATABASE,
+        "",
+        "SQLAlchemy URL of the database that keeps answers until they are delivered; SQLite under the data directory, "
+        "one for each service, when empty.",
+        secret=True,
+    )
+    outbox_threads: int = setting(whole(1, 64), 4, "Answers that one process delivers at a time.")
+    outbox_retry_first: float = setting(
+        duration(0.01, 3600), 2.0, "First pause after a failed delivery; each further one is twice as long."
+    )
+    outbox_retry_most: float = setting(duration(0.01, _DAY), 900.0, "Longest pause between two deliveries.")
+    outbox_tries: int = setting(whole(1, 100_000), 300, "Deliveries that are tried before an answer is given up.")
+    outbox_give_up: float = setting(
+        duration(1, 365 * _DAY), 2 * _DAY, "Age at which an answer that cannot be delivered is given up."
+    )
+    outbox_lease: float = setting(
+        duration(1, 3600), 120.0, "How long an answer waits for a process that died while it delivered it."
+    )
+    outbox_keep: float = setting(
+        duration(1, 3650 * _DAY), 7 * _DAY, "How long the record of a delivered answer is kept, without its content."
+    )
+    outbox_max_answer: int = setting(size(KIB, GIB), 64 * MIB, "Largest answer that is kept.")
+    outbox_max_waiting: int = setting(whole(1, _COUNT), 10_000, "Answers that may wait before more are refused.")
+
     slow_clients: str = setting(
         choice("guard", "proxy"),
         "guard",
@@ -157,6 +196,21 @@ class Settings:
     def storage_url(self) -> str:
         """The folder or `s3://BUCKET` that holds the documents."""
         return self.storage or str(self.data / "documents")
+
+    def outbox_url(self, service: str) -> str:
+        """The SQLAlchemy URL of a service's outbox, which may hold a password."""
+        return self.outbox or f"sqlite:///{self.data / f'outbox-{service}.db'}"
+
+    def async_allowed(self, service: str) -> Allowed:
+        """Where the answers of `registry` or `repository` may be sent."""
+        listens = {
+            "registry": (self.registry_bind, self.registry_url),
+            "repository": (self.repository_bind, self.repository_url),
+        }
+        bound, url = listens[service]
+        # A proxy on this machine lets others in, so the address that they use has to be a local one as well.
+        local = is_loopback(split_bind(bound)[0]) and is_loopback(urlsplit(url).hostname or "")
+        return Allowed.from_list(self.async_reply_to, loopback=local)
 
     @property
     def bucket(self) -> str | None:
@@ -219,6 +273,11 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         yield (
             f"sweep_after ({show_duration(settings.sweep_after)}) must be longer than connect_timeout and "
             f"answer_timeout together ({show_duration(settings.connect_timeout + settings.answer_timeout)})."
+        )
+    if settings.outbox_retry_first > settings.outbox_retry_most:
+        yield (
+            f"outbox_retry_first ({show_duration(settings.outbox_retry_first)}) is longer than outbox_retry_most "
+            f"({show_duration(settings.outbox_retry_most)}); it must not be."
         )
     if settings.repository_addresses[settings.repository_uid] != settings.repository_url:
         yield f"repositories gives {settings.repository_uid} another address than repository_url; keep one of them."

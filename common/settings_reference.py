@@ -12,6 +12,8 @@ _GROUPS: Final = {
     "registry_bind": "Addresses and processes",
     "max_metadata_bytes": "Limits",
     "request_timeout": "Times",
+    "async_reply_to": "Asynchronous answers",
+    "slow_clients": "Slow clients",
     "log_level": "What is observed",
 }
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 from common.hl7.types import is_oid
+from common.soap.destination import entries_of
 
 T = TypeVar("T")
 
@@ -238,3 +239,14 @@ def addresses() -> Kind[str]:
         return value
 
     return Kind("a list `UID=URL,UID=URL` of OIDs and http or https addresses, each OID once", parse)
+
+
+def destinations() -> Kind[str]:
+    """Addresses that something may be sent to."""
+
+    def parse(value: str) -> str:
+        entries_of(value)
+        return value
+
+    accepts = "a list of `http://HOST:PORT/PATH`, `https://HOST:PORT/PATH` or `HOST:PORT`, with commas between; a port "
+    return Kind(f"{accepts}of `*` is any, none is the scheme's own, and a path is where paths begin", parse)

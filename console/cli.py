@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "patients": "console.commands.patients",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
+    "outbox": "console.commands.outbox",
     "check": "console.commands.check",
     "doctor": "console.commands.doctor",
     "completion": "console.commands.completion",

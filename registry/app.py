@@ -7,6 +7,7 @@ from flask import Flask
 from common.codes import load as load_codes
 from common.db import Database, open_database
 from common.observe.health import Health
+from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.web.operations import operations
 from registry.policy import AffinityDomain
@@ -28,8 +29,11 @@ def affinity_domain(settings: Settings) -> AffinityDomain:
     )
 
 
-def create_app(settings: Settings, database: Database | None = None) -> Flask:
-    """The Registry; its database has to be migrated already."""
+def create_app(settings: Settings, database: Database | None = None, *, deliver: bool = True) -> Flask:
+    """The Registry; its databases have to be migrated already.
+
+    With ``deliver`` it takes part in asynchronous exchange.
+    """
     store = database or open_database(
         settings.database_url, pool=settings.database_connections, wait=settings.database_wait
     )
@@ -39,7 +43,11 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     register = Register(store, domain, max_objects=settings.max_objects)
     routes = Routes(register, search, Update(store, domain, max_objects=settings.max_objects))
     app = Flask("portolan.registry", static_folder=None)
-    app.register_blueprint(door(routes, settings).blueprint())
-    health = Health({"database": store.ping})
+    outbox = open_outbox(settings, "registry") if deliver else None
+    entrance = door(routes, settings, outbox)
+    app.register_blueprint(entrance.blueprint())
+    health = Health({"database": store.ping} | ({"outbox": outbox.ping} if outbox else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
+    if outbox is not None:
+        outbox.deliver(settings, "registry", entrance.prepared)
     return app

@@ -21,6 +21,7 @@ from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_61, ITI_92, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
+from common.web.elsewhere import Outbox
 from common.web.message import Message
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.search import Search
@@ -108,7 +109,7 @@ def _no_parts() -> AbstractContextManager[Parts]:
     return nullcontext(NoParts())
 
 
-def door(routes: Routes, settings: Settings) -> Door:
+def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -123,4 +124,5 @@ def door(routes: Routes, settings: Settings) -> Door:
             fail=routes.fail,
         ),
         settings,
+        outbox,
     )

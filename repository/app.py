@@ -7,6 +7,7 @@ from flask import Flask
 from common.client.connections import Connections
 from common.client.soap import SoapClient
 from common.observe.health import Health
+from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.soap.xml import XmlLimits
 from common.web.operations import operations
@@ -48,8 +49,13 @@ def on_demand_source(settings: Settings, store: DocumentStore, registry: Registr
     )
 
 
-def create_app(settings: Settings, store: DocumentStore | None = None, *, sweep: bool = True) -> Flask:
-    """The Repository. With ``sweep`` it settles documents in doubt in the background."""
+def create_app(
+    settings: Settings, store: DocumentStore | None = None, *, sweep: bool = True, deliver: bool = True
+) -> Flask:
+    """The Repository. With ``sweep`` it settles documents in doubt in the background.
+
+    With ``deliver`` it takes part in asynchronous exchange; its outbox has to be migrated already.
+    """
     kept = store or storage(settings)
     registry = registry_client(settings)
     settling = Settling(kept, registry)
@@ -64,9 +70,13 @@ def create_app(settings: Settings, store: DocumentStore | None = None, *, sweep:
         max_documents=settings.max_documents,
     )
     app = Flask("portolan.repository", static_folder=None)
-    app.register_blueprint(door(Routes(provide, retrieve), kept, settings).blueprint())
-    health = Health({"storage": kept.probe})
+    outbox = open_outbox(settings, "repository") if deliver else None
+    entrance = door(Routes(provide, retrieve), kept, settings, outbox)
+    app.register_blueprint(entrance.blueprint())
+    health = Health({"storage": kept.probe} | ({"outbox": outbox.ping} if outbox else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
+    if outbox is not None:
+        outbox.deliver(settings, "repository", entrance.prepared)
     if sweep:
         Sweeper(settling, every=settings.sweep_every, older_than=settings.sweep_after).start()
     return app

@@ -12,6 +12,7 @@ from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_41, ITI_43, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door
+from common.web.elsewhere import Outbox
 from common.web.message import Message
 from repository.intake import Intake
 from repository.provide import Provide
@@ -61,7 +62,7 @@ class Routes:
         return Reply((write_registry_response(response),), outcome=outcome(response))
 
 
-def door(routes: Routes, store: DocumentStore, settings: Settings) -> Door:
+def door(routes: Routes, store: DocumentStore, settings: Settings, outbox: Outbox | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -74,6 +75,8 @@ def door(routes: Routes, store: DocumentStore, settings: Settings) -> Door:
             parts=lambda: Intake(store, max_document=settings.max_document_bytes),
             act=routes.act,
             fail=routes.fail,
+            large=frozenset({ITI_43}),
         ),
         settings,
+        outbox,
     )

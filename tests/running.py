@@ -148,6 +148,7 @@ def back_end(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
     server: S3Service = request.getfixturevalue("minio_server")
     return {
         "DATABASE": database(),
+        "OUTBOX": database(),
         "STORAGE": f"s3://{server.new_bucket()}",
         "S3_ENDPOINT": server.endpoint,
         "S3_ACCESS_KEY": server.access_key,

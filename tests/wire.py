@@ -33,7 +33,12 @@ STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
 
 
 def envelope(
-    transaction: Transaction | str, body: bytes, *, message_id: str | None = None, header: bytes = b""
+    transaction: Transaction | str,
+    body: bytes,
+    *,
+    message_id: str | None = None,
+    header: bytes = b"",
+    reply_to: str | None = None,
 ) -> bytes:
     """A SOAP 1.2 message with the usual addressing headers."""
     action = transaction if isinstance(transaction, str) else transaction.action
@@ -42,7 +47,7 @@ def envelope(
         (
             f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:wsa="{NS["wsa"]}"><s:Header>'
             f'<wsa:Action s:mustUnderstand="1">{action}</wsa:Action><wsa:MessageID>{name}</wsa:MessageID>'
-            f"<wsa:ReplyTo><wsa:Address>{NS['wsa']}/anonymous</wsa:Address></wsa:ReplyTo>"
+            f"<wsa:ReplyTo><wsa:Address>{escape(reply_to or NS['wsa'] + '/anonymous')}</wsa:Address></wsa:ReplyTo>"
         ).encode()
         + header
         + b"</s:Header><s:Body>"
@@ -260,12 +265,16 @@ def document_elements(cids: Mapping[str, str]) -> bytes:
 
 
 def mtom_provide(
-    submission: Submission, contents: Mapping[str, bytes], *, message_id: str | None = None
+    submission: Submission,
+    contents: Mapping[str, bytes],
+    *,
+    message_id: str | None = None,
+    reply_to: str | None = None,
 ) -> tuple[str, bytes]:
     """Content-Type and bytes of an ITI-41."""
     cids = {name: f"{name}@source.example" for name in contents}
     body = provide_body(submission, document_elements(cids))
-    message = envelope(ITI_41, body, message_id=message_id)
+    message = envelope(ITI_41, body, message_id=message_id, reply_to=reply_to)
     return mtom(message, {cids[name]: data for name, data in contents.items()})
 
 

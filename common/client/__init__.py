@@ -20,10 +20,12 @@ from common.client.errors import (
 )
 from common.client.fetching import Fetched
 from common.client.message_ids import new_message_id
+from common.client.receiver import AsyncReceiver
 from common.client.results import FetchedDocument, NewDocument, QueryResult, Submitted
 from common.client.source import DocumentSource
 
 __all__ = [
+    "AsyncReceiver",
     "ClientError",
     "ContentMismatch",
     "ContentUnreadable",

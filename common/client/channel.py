@@ -69,9 +69,18 @@ class Channel:
     """A pool of connections to one address, for use by any thread."""
 
     def __init__(
-        self, url: str, *, connect_timeout: float, answer_timeout: float, tls: ssl.SSLContext | None = None
+        self,
+        url: str,
+        *,
+        connect_timeout: float,
+        answer_timeout: float,
+        tls: ssl.SSLContext | None = None,
+        dial: Callable[[], socket.socket] | None = None,
     ) -> None:
-        """Times in seconds: to connect, and of silence while an answer is awaited; ValueError for no HTTP address."""
+        """Times in seconds: to connect, and of silence while an answer is awaited; ValueError for no HTTP address.
+
+        ``dial`` makes the TCP connections, for who has to choose the machine.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an http or https address")
@@ -79,6 +88,7 @@ class Channel:
         self._host, self._port, self._tls = parts.hostname, parts.port, tls
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._connect_timeout, self._answer_timeout = connect_timeout, answer_timeout
+        self._dial = dial
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
@@ -127,12 +137,26 @@ class Channel:
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._connect_timeout)
         try:
-            connection.connect()
+            if self._dial is None:
+                connection.connect()
+            else:
+                connection.sock = self._dialled(self._dial)
         except OSError as error:
             connection.close()
             raise NotReached(f"{self._host} cannot be reached: {error.strerror or type(error).__name__}") from error
         connection.sock.settimeout(self._answer_timeout)
         return connection
+
+    def _dialled(self, dial: Callable[[], socket.socket]) -> socket.socket:
+        """A connection that somebody else made, with TLS where the address asks for it."""
+        made = dial()
+        if not self.secure:
+            return made
+        try:
+            return (self._tls or ssl.create_default_context()).wrap_socket(made, server_hostname=self._host)
+        except BaseException:
+            made.close()
+            raise
 
     def _exchange(self, connection: http.client.HTTPConnection, message: Outgoing, headers: Mapping[str, str]) -> Reply:
         try:

@@ -15,6 +15,7 @@ from common.client.errors import ClientError, QueryIncomplete, QueryRefused, Unk
 from common.client.fetching import Errand, Fetched
 from common.client.message_ids import new_message_id
 from common.client.query_values import slots_of
+from common.client.receiver import AsyncReceiver
 from common.client.results import QueryResult
 from common.client.service import Service
 from common.model import AvailabilityStatus, Code, DocumentEntry, Status
@@ -40,14 +41,18 @@ class DocumentConsumer:
         answer_timeout: float = 300.0,
         parallel: int = 8,
         tls: ssl.SSLContext | None = None,
+        receiver: AsyncReceiver | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId, of which ``parallel`` are asked at a time; times in seconds.
 
-        ``answer_timeout`` is of silence while an answer is due.
+        ``answer_timeout`` is of silence while an answer is due. With a ``receiver`` answers are sent there, whenever
+        they are ready.
         """
 
         def service(url: str) -> Service:
-            return Service(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
+            return Service(
+                url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, receiver=receiver
+            )
 
         self._registry = service(registry_url)
         self._repositories = {name: service(url) for name, url in repositories.items()}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from lxml import etree
 
-from common.client.channel import Reply
 from common.client.errors import FaultReceived, NoAnswer
 from common.client.spool import Spool
 from common.ebxml.objects import Element
@@ -41,6 +40,28 @@ class AnswerLimits:
         return MimeLimits(max_parts=self.max_documents + 1, max_root_bytes=self.max_xml)
 
 
+class Source(Protocol):
+    """Where an answer is read from: an HTTP response, or what was put aside."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type."""
+        ...
+
+    def read(self) -> bytes:
+        """The next piece, nothing at the end."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
 class Part:
     """One document of an answer; what is not read of it is skipped."""
 
@@ -52,7 +73,9 @@ class Part:
 class Answer:
     """One answer. ``body`` is the child of the SOAP Body; NoAnswer for what is no answer, FaultReceived for a fault."""
 
-    def __init__(self, reply: Reply, limits: AnswerLimits, message_id: str) -> None:
+    def __init__(self, reply: Source, limits: AnswerLimits, message_id: str, *, strict: bool = False) -> None:
+        """With ``strict`` an answer that does not say which message it answers is none."""
+        self._strict = strict
         self._reply = reply
         self._limits = limits
         self._message_id = message_id
@@ -123,7 +146,7 @@ class Answer:
         if fault is not None:
             subcode = fault.subcode.local if fault.subcode else None
             raise FaultReceived(fault.code, subcode, fault.reason)
-        if envelope.relates_to not in (None, self._message_id):
+        if envelope.relates_to != self._message_id and (self._strict or envelope.relates_to is not None):
             raise NoAnswer("what came back answers another message")
         return envelope.body
 
@@ -134,7 +157,7 @@ class Answer:
             spool.close()
 
 
-def _events(reply: Reply, reader: MtomReader) -> Iterator[MtomEvent]:
+def _events(reply: Source, reader: MtomReader) -> Iterator[MtomEvent]:
     while piece := reply.read():
         yield from reader.feed(piece)
     yield from reader.close()

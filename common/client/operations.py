@@ -55,8 +55,8 @@ class Raw(CompoundValue):
 class _Addressing(zeep.Plugin):
     """What zeep's own addressing leaves out: an id of our choice, ReplyTo, mustUnderstand (ITI TF-2x V.3.6)."""
 
-    def __init__(self, message_id: str) -> None:
-        self._message_id = message_id
+    def __init__(self, message_id: str, reply_to: str) -> None:
+        self._message_id, self._reply_to = message_id, reply_to
 
     def egress(self, envelope: Element, http_headers: Any, operation: object, options: object) -> tuple[Element, Any]:
         """Complete the headers of a message."""
@@ -67,7 +67,7 @@ class _Addressing(zeep.Plugin):
             elif block.tag == f"{{{WSA}}}MessageID":
                 block.text = self._message_id
         reply_to = etree.SubElement(header, f"{{{WSA}}}ReplyTo")
-        etree.SubElement(reply_to, f"{{{WSA}}}Address").text = ANONYMOUS
+        etree.SubElement(reply_to, f"{{{WSA}}}Address").text = self._reply_to
         return envelope, http_headers
 
 
@@ -107,13 +107,23 @@ def _operations() -> dict[str, tuple[Any, Any, str]]:
     return found
 
 
-def call(transaction: Transaction, url: str, message_id: str, body: Mapping[str, Any], post: Post) -> Any:
+def call(
+    transaction: Transaction,
+    url: str,
+    message_id: str,
+    body: Mapping[str, Any],
+    post: Post,
+    *,
+    reply_to: str = ANONYMOUS,
+) -> Any:
     """Let zeep make the message; ``post`` is given the envelope and its Content-Type, and its result comes back.
 
     ValueError when the body is not of the schema, or holds what XML cannot.
     """
     document, binding, name = _operations()[transaction.action]
-    client = _ZEEP.Client(document, transport=_Sender(post), plugins=[_Addressing(message_id)], settings=_SETTINGS)
+    client = _ZEEP.Client(
+        document, transport=_Sender(post), plugins=[_Addressing(message_id, reply_to)], settings=_SETTINGS
+    )
     try:
         return _ZEEP.proxy.ServiceProxy(client, binding, address=url)[name](**body)
     except zeep.exceptions.ValidationError as error:

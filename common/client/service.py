@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from common.client.channel import Channel, Reply
 from common.client.contents import Content
 from common.client.incoming import Answer, AnswerLimits
 from common.client.operations import call
+from common.client.receiver import Arrived, AsyncReceiver, Expected
 from common.client.soap import CORRELATION
 from common.observe import correlation
+from common.soap.envelope import ANONYMOUS
 from common.soap.mtom import MtomWriter
 from common.standard.transactions import Transaction
+
+_ACCEPTED: Final = 202
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,11 @@ class Service:
         answer_timeout: float,
         tls: ssl.SSLContext | None = None,
         limits: AnswerLimits | None = None,
+        receiver: AsyncReceiver | None = None,
     ) -> None:
-        """Times in seconds."""
+        """Times in seconds. With a ``receiver`` the service is asked to send its answers there."""
         self._url = url
+        self._receiver = receiver
         self._limits = limits or AnswerLimits()
         self._channel = Channel(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
 
@@ -94,6 +100,23 @@ class Service:
         attachments: Sequence[Attachment] = (),
     ) -> Iterator[Answer]:
         """The answer, to be read within the block; NotReached, NoAnswer, FaultReceived, ValueError for a bad body."""
+        with ExitStack() as stack:
+            expected = stack.enter_context(self._receiver.expecting()) if self._receiver is not None else None
+            reply = self._asked(transaction, body, message_id, attachments, expected)
+            stack.callback(reply.close)
+            answer = Answer(reply, self._limits, message_id, strict=isinstance(reply, Arrived))
+            stack.callback(answer.close)
+            yield answer
+
+    def _asked(
+        self,
+        transaction: Transaction,
+        body: Mapping[str, Any],
+        message_id: str,
+        attachments: Sequence[Attachment],
+        expected: Expected | None,
+    ) -> Reply | Arrived:
+        """The answer in the HTTP response; or, where that only says that there will be one, the one that comes."""
 
         def post(envelope: bytes, content_type: str) -> Reply:
             if not transaction.always_mtom:
@@ -101,16 +124,12 @@ class Service:
             writer = MtomWriter(transaction.action)
             return self._channel.post(_Mtom(writer, envelope, attachments), self._headers(writer.content_type))
 
-        reply: Reply = call(transaction, self._url, message_id, body, post)
-        try:
-            answer = Answer(reply, self._limits, message_id)
-        except BaseException:
-            reply.close()
-            raise
-        try:
-            yield answer
-        finally:
-            answer.close()
+        reply_to = expected.url if expected is not None else ANONYMOUS
+        reply: Reply = call(transaction, self._url, message_id, body, post, reply_to=reply_to)
+        if expected is None or reply.status != _ACCEPTED:
+            return reply
+        reply.close()
+        return expected.wait()
 
     @staticmethod
     def _headers(content_type: str) -> dict[str, str]:

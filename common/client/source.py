@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
 from common.client.message_ids import Names, dtm, new_message_id, time_of
+from common.client.receiver import AsyncReceiver
 from common.client.results import NewDocument, Submitted, warnings_of
 from common.client.service import Attachment, Service
 from common.client.submission import Prepared, Replaces, prepare, request_body
@@ -33,10 +34,16 @@ class DocumentSource:
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
         tls: ssl.SSLContext | None = None,
+        receiver: AsyncReceiver | None = None,
     ) -> None:
-        """``source_id`` is the OID of this source; times in seconds, the second of silence while the answer is due."""
+        """``source_id`` is the OID of this source; times in seconds, the second of silence while the answer is due.
+
+        With a ``receiver`` answers are sent there, whenever they are ready.
+        """
         self._source_id = source_id
-        self._service = Service(repository_url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
+        self._service = Service(
+            repository_url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, receiver=receiver
+        )
         self._times = _Times()
 
     def submit(

@@ -54,6 +54,10 @@ TABLE: Final = (
     Row(Gauge, "in_flight", ("service",), "Requests being served.", "livesum"),
     Row(Counter, "errors_total", ("code",), "Errors reported, by the standard's code."),
     Row(Gauge, "pending_documents", (), "Documents not yet settled with the Registry.", "mostrecent"),
+    Row(Gauge, "outbox_waiting", ("service",), "Answers that wait to be delivered.", "mostrecent"),
+    Row(Gauge, "outbox_dead", ("service",), "Answers given up, which wait for an operator.", "mostrecent"),
+    Row(Gauge, "outbox_oldest_seconds", ("service",), "Age of the oldest answer that waits.", "mostrecent"),
+    Row(Counter, "outbox_total", ("service", "outcome"), "Deliveries of answers: delivered, failed, dead."),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -129,6 +133,18 @@ def error(code: str) -> None:
 def pending_documents(count: int) -> None:
     """Say how many documents are not yet settled with the Registry."""
     _child("pending_documents").set(count)
+
+
+def outbox(service: str, outcome: str) -> None:
+    """Count one delivery of an answer: `delivered`, `failed`, or `dead` when it was the last."""
+    _child("outbox_total", service, outcome).inc()
+
+
+def outbox_depth(service: str, waiting: int, dead: int, oldest: float) -> None:
+    """Say how many answers wait, how many are dead, and how old the oldest one that waits is (seconds)."""
+    _child("outbox_waiting", service).set(waiting)
+    _child("outbox_dead", service).set(dead)
+    _child("outbox_oldest_seconds", service).set(oldest)
 
 
 def render() -> bytes:

@@ -50,7 +50,7 @@ def read_envelope(root: etree._Element, understood: Collection[str] = ()) -> Env
     except SoapFault as fault:
         fault.relates_to = _message_id(root.iterfind(f"{_HEADER}/*"))
         raise
-    blocks = [block for block in header if _is_for_us(block)] if header is not None else []
+    blocks = own_blocks(header)
     values = _Values()
     try:
         _check_understood(blocks, understood)
@@ -67,6 +67,11 @@ def read_envelope(root: etree._Element, understood: Collection[str] = ()) -> Env
     return Envelope(
         action, get("MessageID"), get("To"), get("ReplyTo"), get("FaultTo"), values.relates_to, header, content
     )
+
+
+def own_blocks(header: etree._Element | None) -> list[etree._Element]:
+    """The header blocks that are addressed to us."""
+    return [block for block in header if _is_for_us(block)] if header is not None else []
 
 
 def write_envelope(
@@ -94,8 +99,12 @@ def envelope_parts(
     to: str | None = None,
     reply_to: str | None = None,
     security: bytes = b"",
+    parameters: bytes = b"",
 ) -> tuple[bytes, bytes]:
-    """What stands before and after the body's child, for answers that are written in pieces."""
+    """What stands before and after the body's child, for answers that are written in pieces.
+
+    ``parameters`` are the reference parameters of the endpoint that the message goes to, as header blocks.
+    """
     header = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<s:Envelope xmlns:s="{SOAP}" xmlns:wsa="{WSA}"><s:Header>'
         f'<wsa:Action s:mustUnderstand="1">{escape(action)}</wsa:Action>'
@@ -107,7 +116,7 @@ def envelope_parts(
         header += f"<wsa:ReplyTo><wsa:Address>{escape(reply_to)}</wsa:Address></wsa:ReplyTo>"
     if to is not None:
         header += f"<wsa:To>{escape(to)}</wsa:To>"
-    return header.encode() + security + b"</s:Header><s:Body>", b"</s:Body></s:Envelope>"
+    return header.encode() + security + parameters + b"</s:Header><s:Body>", b"</s:Body></s:Envelope>"
 
 
 class _Values:

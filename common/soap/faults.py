@@ -144,22 +144,25 @@ def problem_action(action: str) -> bytes:
     return f'<wsa:ProblemAction xmlns:wsa="{WSA}">{inner}</wsa:ProblemAction>'.encode()
 
 
-def write_fault(fault: SoapFault, *, message_id: str, relates_to: str | None = None) -> bytes:
-    """The fault as a whole SOAP 1.2 message in UTF-8."""
+def write_fault(
+    fault: SoapFault, *, message_id: str, relates_to: str | None = None, to: str | None = None, parameters: bytes = b""
+) -> bytes:
+    """The fault as a whole SOAP 1.2 message in UTF-8; ``parameters`` are header blocks of the endpoint ``to``."""
     related = relates_to or fault.relates_to
     header = f'<wsa:Action s:mustUnderstand="1">{fault.action}</wsa:Action>'
     header += f"<wsa:MessageID>{escape(message_id)}</wsa:MessageID>"
     header += f"<wsa:RelatesTo>{escape(related)}</wsa:RelatesTo>" if related else ""
+    header += f"<wsa:To>{escape(to)}</wsa:To>" if to else ""
     header += "".join(f"<s:NotUnderstood {_qname_attribute(name)}/>" for name in fault.not_understood)
     if fault.code is FaultCode.VERSION_MISMATCH:
         header += '<s:Upgrade><s:SupportedEnvelope qname="s:Envelope"/></s:Upgrade>'
     detail = b"<s:Detail>" + fault.detail + b"</s:Detail>" if fault.detail else b""
-    start = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<s:Envelope xmlns:s="{SOAP}" xmlns:wsa="{WSA}">'
-        f"<s:Header>{header}</s:Header><s:Body><s:Fault><s:Code>{_code(fault.kind)}</s:Code>"
+    start = f'<?xml version="1.0" encoding="UTF-8"?>\n<s:Envelope xmlns:s="{SOAP}" xmlns:wsa="{WSA}"><s:Header>{header}'
+    told = (
+        f"</s:Header><s:Body><s:Fault><s:Code>{_code(fault.kind)}</s:Code>"
         f'<s:Reason><s:Text xml:lang="en">{escape(fault.reason)}</s:Text></s:Reason>'
     )
-    return start.encode() + detail + b"</s:Fault></s:Body></s:Envelope>"
+    return start.encode() + parameters + told.encode() + detail + b"</s:Fault></s:Body></s:Envelope>"
 
 
 def read_fault(body: etree._Element) -> SoapFault | None:

@@ -13,6 +13,7 @@ from flask import Response
 
 from common.model import RegistryResponse
 from common.observe import correlation, metrics
+from common.soap.addressing import Endpoint
 from common.soap.envelope import envelope_parts
 from common.soap.faults import SoapFault, write_fault
 from common.soap.mtom_writer import MtomWriter
@@ -65,9 +66,23 @@ def message_id() -> str:
         return f"urn:uuid:{UUID(correlation.new())}"
 
 
-def send(reply: Reply, transaction: Transaction, relates_to: str | None, *, mtom: bool, packed: bool) -> Response:
-    """The HTTP response for an answer."""
-    before, after = envelope_parts(transaction.answer_action, message_id=message_id(), relates_to=relates_to)
+def send(
+    reply: Reply,
+    transaction: Transaction,
+    relates_to: str | None,
+    *,
+    mtom: bool,
+    packed: bool,
+    endpoint: Endpoint | None = None,
+) -> Response:
+    """The HTTP response for an answer; with an ``endpoint`` the message that is to be posted there."""
+    before, after = envelope_parts(
+        transaction.answer_action,
+        message_id=message_id(),
+        relates_to=relates_to,
+        to=endpoint.address if endpoint else None,
+        parameters=endpoint.parameters if endpoint else b"",
+    )
     if mtom:
         return _mtom(reply, transaction, before, after)
     action = transaction.answer_action
@@ -178,8 +193,9 @@ class _Inline:
             document.close()
 
 
-def send_fault(fault: SoapFault) -> Response:
-    """The HTTP response for a fault (SOAP 1.2 part 2 section 7.5.2.2)."""
-    data = write_fault(fault, message_id=message_id())
+def send_fault(fault: SoapFault, *, endpoint: Endpoint | None = None) -> Response:
+    """The HTTP response for a fault (SOAP 1.2 part 2 section 7.5.2.2), or the message to be posted to an endpoint."""
+    to, parameters = (endpoint.address, endpoint.parameters) if endpoint else (None, b"")
+    data = write_fault(fault, message_id=message_id(), to=to, parameters=parameters)
     content_type = f'application/soap+xml; charset=UTF-8; action="{fault.action}"'
     return _response(data, content_type, status=fault.http_status)

@@ -14,7 +14,9 @@ from flask import Blueprint, Response, request
 from common import wsdl
 from common.observe import correlation, metrics
 from common.settings import Settings
+from common.soap.addressing import Way, way_of
 from common.soap.content_type import ContentType, MimeError
+from common.soap.envelope import Envelope
 from common.soap.faults import SoapFault
 from common.soap.mime import MimeLimits
 from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
@@ -22,7 +24,19 @@ from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
 from common.web.answers import CORRELATION, Reply, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
-from common.web.message import Message, content_type_of, open_message, refused
+from common.web.elsewhere import (
+    MTOM_REQUEST,
+    NotAnswerable,
+    Outbox,
+    Prepared,
+    accepted,
+    check,
+    keep_answer,
+    keep_fault,
+    keep_request,
+    prepared,
+)
+from common.web.message import Message, content_type_of, open_envelope, refused, transaction_of
 
 log = logging.getLogger("portolan.door")
 
@@ -58,7 +72,7 @@ class NoParts:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What is served at one address, and by whom."""
+    """What is served at one address, and by whom; answers of ``large`` transactions are made when they are sent."""
 
     service: str
     path: str
@@ -69,13 +83,28 @@ class Address:
     parts: Callable[[], AbstractContextManager[Parts]]
     act: Callable[[Message, Any], Reply]
     fail: Callable[[Transaction, Exception, str], Reply]
+    large: frozenset[Transaction] = frozenset()
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What is known of a message while it is read, for the fault that may end it.
+
+    ``way`` is set once nothing more of the message has to come: whoever is still sending listens for the answer.
+    """
+
+    label: str = "unknown"
+    envelope: Envelope | None = None
+    way: Way | None = None
 
 
 class Door:
     """The HTTP face of an ``Address``."""
 
-    def __init__(self, address: Address, settings: Settings) -> None:
+    def __init__(self, address: Address, settings: Settings, outbox: Outbox | None = None) -> None:
+        """Without an ``outbox`` answers are sent in the HTTP response only."""
         self._address = address
+        self._outbox = outbox
         self._settings = settings
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
@@ -123,10 +152,14 @@ class Door:
             return response
 
     def _answered(self) -> tuple[Response, str, str]:
-        message: Message | None = None
+        heard = _Heard()
         try:
             with self._address.parts() as parts:
-                message = self._receive(parts)
+                message = self._receive(parts, heard)
+                heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
+                if message.way is not None and message.way.reply is not None:
+                    response, outcome = self._elsewhere(message, parts)
+                    return response, heard.label, outcome
                 reply = self._carried_out(message, parts)
             mtom = message.mtom
             packed = not mtom and _takes_gzip(request.headers.get("Accept-Encoding", ""))
@@ -134,11 +167,65 @@ class Door:
             response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
         except SoapFault as fault:
             log.warning("refused: %s", fault.reason)
-            response = send_fault(fault)
-            if isinstance(fault, TooLarge | TooSlow):
-                response.headers["Connection"] = "close"
-            return response, message.transaction.label if message else "unknown", "Fault"
-        return response, message.transaction.label, reply.outcome
+            return self._faulted(fault, heard), heard.label, "Fault"
+        return response, heard.label, reply.outcome
+
+    def _elsewhere(self, message: Message, parts: Parts) -> tuple[Response, str]:
+        """202 for a request whose answer is kept, or dropped where nobody wants it; and what came of it."""
+        assert message.way is not None
+        assert message.way.reply is not None
+        endpoint = message.way.reply
+        if message.transaction in self._address.large:
+            if not endpoint.is_nowhere:
+                keep_request(self._kept_in(), message, endpoint)
+            return accepted(), "Accepted"
+        reply = self._carried_out(message, parts)
+        if endpoint.is_nowhere:
+            for document in reply.documents:
+                document.close()
+        else:
+            keep_answer(self._kept_in(), message, endpoint, reply)
+        return accepted(), reply.outcome
+
+    def _kept_in(self) -> Outbox:
+        assert self._outbox is not None  # else no address would have been taken
+        return self._outbox
+
+    def _faulted(self, fault: SoapFault, heard: _Heard) -> Response:
+        """The fault on its way: in the HTTP response, or 202 when it is kept for the address that wants it."""
+        way, envelope = heard.way, heard.envelope
+        if way is not None and way.fault is not None and envelope is not None and not isinstance(fault, NotAnswerable):
+            if way.fault.is_nowhere:
+                return accepted()
+            try:
+                keep_fault(self._kept_in(), envelope, way.fault, heard.label, fault)
+                return accepted()
+            except NotAnswerable as problem:
+                fault = problem
+        if envelope is not None:
+            fault.relates_to = fault.relates_to or envelope.message_id
+        response = send_fault(fault)
+        if isinstance(fault, TooLarge | TooSlow):
+            response.headers["Connection"] = "close"
+        return response
+
+    def prepared(self, content_type: str, data: bytes) -> Prepared:
+        """Answer a request that was kept, now that the answer is wanted."""
+        envelope = open_envelope(data, None, self._xml)
+        message = Message(
+            transaction_of(envelope, self._served), envelope, content_type == MTOM_REQUEST, way_of(envelope)
+        )
+        way = message.way
+        assert way is not None  # else it would not have been kept
+        try:
+            with self._address.parts() as parts:
+                reply = self._carried_out(message, parts)
+        except SoapFault as fault:
+            return prepared(send_fault(fault, endpoint=way.fault or way.reply), way.fault or way.reply)
+        relates_to = envelope.message_id
+        transaction = message.transaction
+        response = send(reply, transaction, relates_to, mtom=message.mtom, packed=False, endpoint=way.reply)
+        return prepared(response, way.reply)
 
     def _carried_out(self, message: Message, parts: Parts) -> Reply:
         """The transaction's answer; a breakdown of ours becomes one too, without detail."""
@@ -155,7 +242,7 @@ class Door:
             log.exception("broke down in %s", message.transaction.label)
             return self._address.fail(message.transaction, error, correlation.current())
 
-    def _receive(self, parts: Parts) -> Message:
+    def _receive(self, parts: Parts, heard: _Heard) -> Message:
         environ = request.environ
         content_type, mtom = content_type_of(environ.get("CONTENT_TYPE"))
         chunks = read_body(
@@ -166,11 +253,26 @@ class Door:
         )
         try:
             if mtom:
-                return self._multipart(content_type, chunks, parts)
-            data = self._whole(chunks)
-            return open_message(data, content_type.charset, served=self._served, limits=self._xml, mtom=False)
+                return self._multipart(content_type, chunks, parts, heard)
+            return self._opened(self._whole(chunks), content_type.charset, heard, mtom=False)
         except MimeError as error:
             raise refused(error) from error
+
+    def _opened(self, data: bytes, charset: str | None, heard: _Heard, *, mtom: bool) -> Message:
+        """The message in these bytes, and the way that its answer goes; SoapFault."""
+        envelope = open_envelope(data, charset, self._xml)
+        try:
+            way = way_of(envelope)
+            if way is not None:
+                check(way, self._outbox)
+        except SoapFault as fault:
+            fault.relates_to = envelope.message_id
+            raise
+        try:
+            return Message(transaction_of(envelope, self._served), envelope, mtom, way)
+        except SoapFault:
+            heard.envelope, heard.way = envelope, way
+            raise
 
     def _whole(self, chunks: Iterator[bytes]) -> bytes:
         """A message as simple SOAP; who sends documents that way hears of the other."""
@@ -181,7 +283,7 @@ class Door:
                 fault.reason += " Large documents have to be sent with MTOM."
             raise
 
-    def _multipart(self, content_type: ContentType, chunks: Iterator[bytes], parts: Parts) -> Message:
+    def _multipart(self, content_type: ContentType, chunks: Iterator[bytes], parts: Parts, heard: _Heard) -> Message:
         """The root part opened as soon as it is there, documents passed on while they come."""
         reader = MtomReader(content_type, self._mime)
         message: Message | None = None
@@ -192,7 +294,7 @@ class Door:
                 elif isinstance(event, DocumentBegin):
                     parts.begin(event.content_id)
                 elif isinstance(event, RootPart):
-                    message = open_message(event.data, event.charset, served=self._served, limits=self._xml, mtom=True)
+                    message = self._opened(event.data, event.charset, heard, mtom=True)
                 else:
                     parts.end()
         except SoapFault as fault:

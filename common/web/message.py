@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common.soap import faults
+from common.soap.addressing import Way
 from common.soap.content_type import ContentType, MimeError, is_mtom, parse_content_type, read_simple
 from common.soap.encoding import XmlRefused
-from common.soap.envelope import ANONYMOUS, Envelope, read_envelope
+from common.soap.envelope import Envelope, read_envelope
 from common.soap.faults import SoapFault
 from common.soap.xml import XmlLimits, parse
 from common.standard.transactions import Transaction
@@ -16,11 +17,12 @@ from common.standard.transactions import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request: its transaction, its envelope, and whether it came as MTOM."""
+    """One request: its transaction, its envelope, whether it came as MTOM, and where its answer goes elsewhere."""
 
     transaction: Transaction
     envelope: Envelope
     mtom: bool
+    way: Way | None = None
 
 
 def content_type_of(header: str | None) -> tuple[ContentType, bool]:
@@ -43,23 +45,19 @@ def refused(error: MimeError | XmlRefused) -> SoapFault:
     return SoapFault(faults.SENDER, reason if reason.endswith(".") else f"{reason}.")
 
 
-def open_message(
-    data: bytes,
-    charset: str | None,
-    *,
-    served: Mapping[str, Transaction],
-    limits: XmlLimits,
-    mtom: bool,
-    understood: Collection[str] = (),
-) -> Message:
-    """The message in these bytes; SoapFault when it cannot be read, or asks for what is not served here."""
+def open_envelope(data: bytes, charset: str | None, limits: XmlLimits) -> Envelope:
+    """The envelope in these bytes; SoapFault when it cannot be read."""
     try:
         root = parse(data, limits, charset)
     except XmlRefused as error:
         raise refused(error) from error
-    envelope = read_envelope(root, understood)
+    return read_envelope(root)
+
+
+def transaction_of(envelope: Envelope, served: Mapping[str, Transaction]) -> Transaction:
+    """What an envelope asks for; SoapFault when it is not served here."""
     try:
-        return Message(_transaction(envelope, served), envelope, mtom)
+        return _transaction(envelope, served)
     except SoapFault as fault:
         fault.relates_to = envelope.message_id
         raise
@@ -77,7 +75,4 @@ def _transaction(envelope: Envelope, served: Mapping[str, Transaction]) -> Trans
     if envelope.body.tag != transaction.root:
         told = f"The body of {transaction.label} must be {transaction.root.rpartition('}')[2]}."
         raise SoapFault(faults.SENDER, told)
-    for address in (envelope.reply_to, envelope.fault_to):
-        if address not in (None, ANONYMOUS):
-            raise SoapFault(faults.ONLY_ANONYMOUS)
     return transaction

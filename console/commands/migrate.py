@@ -1,20 +1,23 @@
-"""`portolan migrate`: bring the Registry's database to this release's schema."""
+"""`portolan migrate`: bring the databases to this release's schema."""
 
 from __future__ import annotations
 
 import click
 
+from common.db import Database
+from common.outbox.schema import SCHEMA
 from console.cli import config_option, settings
 from console.database import database
 from console.failure import Failure
+from console.outbox import outbox_database, served_outboxes
 from registry.store import schema
 
 
 @click.command()
 @config_option
-@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when the schema is behind.")
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a schema is behind.")
 def migrate(check: bool) -> None:
-    """Bring the Registry's database to this release's schema.
+    """Bring the Registry's database, and the outboxes, to this release's schema.
 
     `portolan serve` does this by itself. Where the services may not change the schema, run it before they are
     started with --no-migrate. It can be run by several at once, and again.
@@ -24,20 +27,34 @@ def migrate(check: bool) -> None:
       portolan migrate
       portolan migrate --check
     """
-    with database(settings()) as opened:
+    current = settings()
+    with database(current) as opened:
         if check:
-            _insist(schema.current(opened), schema.newest())
-            return
-        before, after = schema.upgrade(opened)
-    if before == after:
-        click.echo(f"The database is at schema {after} already.")
+            _insist("database", schema.current(opened), schema.newest())
+        else:
+            _told("database", *schema.upgrade(opened))
+    for service in served_outboxes(current):
+        with outbox_database(current, service) as opened:
+            _outbox(opened, f"outbox of the {service}", check=check)
+
+
+def _outbox(opened: Database, name: str, *, check: bool) -> None:
+    if check:
+        _insist(name, SCHEMA.current(opened), SCHEMA.newest())
     else:
-        click.echo(f"The database was brought from schema {before or 'none'} to {after}.")
+        _told(name, *SCHEMA.upgrade(opened))
 
 
-def _insist(found: str, needed: str) -> None:
+def _told(name: str, before: str, after: str) -> None:
+    if before == after:
+        click.echo(f"The {name} is at schema {after} already.")
+    else:
+        click.echo(f"The {name} was brought from schema {before or 'none'} to {after}.")
+
+
+def _insist(name: str, found: str, needed: str) -> None:
     if found != needed:
         raise Failure(
-            f"The database is at schema {found or 'none'}, and this release needs {needed}.", "Run `portolan migrate`."
+            f"The {name} is at schema {found or 'none'}, and this release needs {needed}.", "Run `portolan migrate`."
         )
-    click.echo(f"The database is at schema {found}, as this release needs it.")
+    click.echo(f"The {name} is at schema {found}, as this release needs it.")

@@ -61,6 +61,10 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         ready_database(settings, migrate=migrate)
     elif service.name == "repository":
         _open_storage(settings)
+    if not settings.async_allowed(service.name).is_empty:
+        from console.outbox import ready_outbox
+
+        ready_outbox(settings, service.name, migrate=migrate)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.name}.app")
 

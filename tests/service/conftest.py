@@ -22,6 +22,7 @@ def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         server: S3Service = request.getfixturevalue("minio_server")
         settings = {
             "DATABASE": database(),
+            "OUTBOX": database(),
             "STORAGE": f"s3://{server.new_bucket()}",
             "S3_ENDPOINT": server.endpoint,
             "S3_ACCESS_KEY": server.access_key,

@@ -479,6 +479,7 @@ def an_envelope(header: str, body: str, soap: str = SOAP) -> bytes:
 
 
 ACTION: Final = f"<wsa:Action>{ITI_18.action}</wsa:Action>"
+ID: Final = "<wsa:MessageID>urn:uuid:7e1d4c36-52a5-4b0b-8a5e-1f6f3a0c9d11</wsa:MessageID>"
 QUERY: Final = query_body("GetDocuments", [("$XDSDocumentEntryUniqueId", "'1.2'")], leaf=False).decode()
 
 
@@ -506,12 +507,16 @@ FAULTS: Final[dict[str, tuple[bytes, str, str]]] = {
     "no envelope": (b"<x/>", "VersionMismatch", ""),
     "an envelope of nobody's": (an_envelope(ACTION, QUERY, "urn:x"), "VersionMismatch", ""),
     "reply elsewhere": (
-        an_envelope(f"{ACTION}<wsa:ReplyTo><wsa:Address>http://127.0.0.1:9/</wsa:Address></wsa:ReplyTo>", QUERY),
+        an_envelope(f"{ACTION}{ID}<wsa:ReplyTo><wsa:Address>http://192.0.2.1/</wsa:Address></wsa:ReplyTo>", QUERY),
         "Sender", "wsa:InvalidAddressingHeader",
     ),
     "fault elsewhere": (
-        an_envelope(f"{ACTION}<wsa:FaultTo><wsa:Address>http://127.0.0.1:9/</wsa:Address></wsa:FaultTo>", QUERY),
+        an_envelope(f"{ACTION}{ID}<wsa:FaultTo><wsa:Address>http://192.0.2.1/</wsa:Address></wsa:FaultTo>", QUERY),
         "Sender", "wsa:InvalidAddressingHeader",
+    ),
+    "reply elsewhere, and no id": (
+        an_envelope(f"{ACTION}<wsa:ReplyTo><wsa:Address>http://127.0.0.1:9/</wsa:Address></wsa:ReplyTo>", QUERY),
+        "Sender", "wsa:MessageAddressingHeaderRequired",
     ),
     "no XML": (b"hello", "Sender", ""),
     "nothing": (b"", "Sender", ""),

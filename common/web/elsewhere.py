@@ -1,0 +1,170 @@
+"""Answers that do not go into the HTTP response (WS-Addressing 1.0): carried out now, kept, and sent later.
+
+The order is what matters: the action first, then the answer durable, then 202. Who is told 202 will hear; who is told
+anything else may send the same message again, and gets the same answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from flask import Response
+from lxml import etree
+
+from common.observe import correlation
+from common.soap import faults
+from common.soap.addressing import Endpoint, Way
+from common.soap.envelope import Envelope
+from common.soap.faults import SoapFault
+from common.web.answers import CORRELATION, Reply, send, send_fault
+from common.web.message import Message
+
+log = logging.getLogger("portolan.door")
+
+MTOM_REQUEST: Final = "application/xop+xml"
+SIMPLE_REQUEST: Final = "application/soap+xml"
+
+
+class Outbox(Protocol):
+    """Keeps what is sent later."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for more."""
+        ...
+
+    def check(self, addresses: Iterable[str]) -> None:
+        """SoapFault where something may not be sent to one of these."""
+        ...
+
+    def keep(
+        self,
+        *,
+        message_id: str,
+        digest: str,
+        transaction: str,
+        correlation: str,
+        kind: str,
+        outcome: str,
+        address: str,
+        content_type: str,
+        content: bytes,
+    ) -> None:
+        """Keep it durably, or raise."""
+        ...
+
+
+class NotAnswerable(SoapFault):
+    """What is wrong with the way back itself: that is told in the HTTP response, there is no other way."""
+
+
+def accepted() -> Response:
+    """202, and nothing else."""
+    response = Response(b"", 202, {CORRELATION: correlation.current()})
+    del response.headers["Content-Type"]
+    return response
+
+
+def check(way: Way, outbox: Outbox | None) -> None:
+    """NotAnswerable for a way back that cannot be gone, before anything is done for the request."""
+    if not way.addresses:
+        return
+    if outbox is None:
+        told = "Answers are sent only in the HTTP response; the setting async_reply_to would allow other addresses."
+        raise NotAnswerable(faults.ONLY_ANONYMOUS, told)
+    try:
+        outbox.check(way.addresses)
+    except SoapFault as fault:
+        raise NotAnswerable(fault.kind, fault.reason, detail=fault.detail) from fault
+    if outbox.is_full:
+        told = "Too many answers wait for their receivers: send the same message again later."
+        raise NotAnswerable(faults.RECEIVER, told)
+
+
+def keep_answer(outbox: Outbox, message: Message, endpoint: Endpoint, reply: Reply) -> None:
+    """Keep an answer as the bytes that it will be sent in; NotAnswerable where that fails."""
+    response = send(
+        reply, message.transaction, message.envelope.message_id, mtom=message.mtom, packed=False, endpoint=endpoint
+    )
+    _keep(outbox, message.envelope, endpoint, message.transaction.label, "answer", reply.outcome, response)
+
+
+def keep_fault(outbox: Outbox, envelope: Envelope, endpoint: Endpoint, label: str, fault: SoapFault) -> None:
+    """Keep a fault; NotAnswerable where that fails."""
+    _keep(outbox, envelope, endpoint, label, "fault", "Fault", send_fault(fault, endpoint=endpoint))
+
+
+def keep_request(outbox: Outbox, message: Message, endpoint: Endpoint) -> None:
+    """Keep a request whose answer is too large to be kept; it is carried out when the answer is sent."""
+    root = etree.tostring(message.envelope.body.getroottree(), encoding="UTF-8", xml_declaration=True)
+    kind = MTOM_REQUEST if message.mtom else SIMPLE_REQUEST
+    request = Response(root, 200, {"Content-Type": kind})
+    _keep(outbox, message.envelope, endpoint, message.transaction.label, "request", "Accepted", request)
+
+
+def _keep(
+    outbox: Outbox, envelope: Envelope, endpoint: Endpoint, label: str, kind: str, outcome: str, response: Response
+) -> None:
+    try:
+        outbox.keep(
+            message_id=envelope.message_id or "",
+            digest=_digest(envelope, endpoint),
+            transaction=label,
+            correlation=correlation.current(),
+            kind=kind,
+            outcome=outcome,
+            address=endpoint.address,
+            content_type=response.headers["Content-Type"],
+            content=response.get_data(),
+        )
+    except Exception as error:
+        log.exception("an answer could not be kept")
+        told = f"The answer could not be kept: send the same message again later. [{correlation.current()}]"
+        raise NotAnswerable(faults.RECEIVER, told) from error
+
+
+def _digest(envelope: Envelope, endpoint: Endpoint) -> str:
+    """What tells a request that is sent again from another with the same id."""
+    told = hashlib.sha256()
+    for part in (envelope.action.encode(), endpoint.address.encode(), endpoint.parameters):
+        told.update(len(part).to_bytes(4) + part)
+    told.update(etree.tostring(envelope.body, with_tail=False))
+    return told.hexdigest()
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An answer that is made when it is sent; ``address`` is ``None`` where it is to be dropped."""
+
+    address: str | None
+    response: Response
+
+    @property
+    def content_type(self) -> str:
+        """Its Content-Type."""
+        return self.response.headers["Content-Type"]
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return int(self.response.headers["Content-Length"])
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes as they are read; a document that turns out damaged raises before its end."""
+        body: Any = self.response.response
+        for chunk in body:
+            if chunk:
+                yield chunk
+
+    def close(self) -> None:
+        """Let go of its documents."""
+        self.response.close()
+
+
+def prepared(response: Response, wanted: Endpoint | None) -> Prepared:
+    """An answer for an endpoint."""
+    return Prepared(None if wanted is None or wanted.is_nowhere else wanted.address, response)

@@ -1,0 +1,14 @@
+"""Alembic's way in: runs on the connection that it is handed by ``common.outbox.schema``."""
+
+from alembic import context
+
+from common.outbox.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table="portolan_outbox_version",
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
