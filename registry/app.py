@@ -11,6 +11,7 @@ from common.settings import Settings
 from common.web.operations import operations
 from registry.policy import AffinityDomain
 from registry.register import Register
+from registry.remove import Remove
 from registry.routes import Routes, door
 from registry.search import Limits, Search
 
@@ -31,7 +32,11 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
-    routes = Routes(Register(store, domain, max_objects=settings.max_objects), search)
+    routes = Routes(
+        Register(store, domain, max_objects=settings.max_objects),
+        search,
+        Remove(store, max_objects=settings.max_objects),
+    )
     app = Flask("portolan.registry", static_folder=None)
     app.register_blueprint(door(routes, settings).blueprint())
     health = Health({"database": store.ping})

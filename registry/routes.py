@@ -12,17 +12,19 @@ from lxml import etree
 from common.db import DatabaseBusy, DatabaseFull
 from common.ebxml.objects import Element
 from common.ebxml.query import read_query
+from common.ebxml.removal import read_remove_objects
 from common.ebxml.responses import write_query_response, write_registry_response
 from common.ebxml.submission import read_submission
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
-from common.standard.transactions import ITI_18, ITI_42, ITI_51, Transaction
+from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_62, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
 from common.web.message import Message
 from registry.register import Register
+from registry.remove import Remove
 from registry.search import Search
 
 _QUERIES: Final = (ITI_18, ITI_51)
@@ -36,13 +38,15 @@ _BREAKDOWNS: Final = (
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, register: Register, search: Search) -> None:
+    def __init__(self, register: Register, search: Search, remove: Remove) -> None:
         self._register = register
+        self._remove = remove
         self._search = search
         self._actions: Mapping[Transaction, Callable[[Message], Reply]] = {
             ITI_18: self._answered,
             ITI_42: self._registered,
             ITI_51: self._answered,
+            ITI_62: self._removed,
         }
 
     @property
@@ -60,6 +64,14 @@ class Routes:
             lambda: read_submission(body),
             message_id=message.envelope.message_id,
             digest=digest(body),
+            correlation=correlation.current(),
+        )
+        return _told(response)
+
+    def _removed(self, message: Message) -> Reply:
+        response = self._remove.remove(
+            read_remove_objects(message.envelope.body),
+            message_id=message.envelope.message_id,
             correlation=correlation.current(),
         )
         return _told(response)

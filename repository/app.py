@@ -12,6 +12,7 @@ from common.soap.xml import XmlLimits
 from common.web.operations import operations
 from repository.provide import Provide
 from repository.registry import Registry
+from repository.remove import Remove
 from repository.retrieve import Retrieve
 from repository.routes import Routes, door
 from repository.settling import Settling, Sweeper
@@ -51,8 +52,11 @@ def create_app(settings: Settings, store: DocumentStore | None = None, *, sweep:
     retrieve = Retrieve(
         kept, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )
+    remove = Remove(
+        kept, registry, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
+    )
     app = Flask("portolan.repository", static_folder=None)
-    app.register_blueprint(door(Routes(provide, retrieve), kept, settings).blueprint())
+    app.register_blueprint(door(Routes(provide, retrieve, remove), kept, settings).blueprint())
     health = Health({"storage": kept.probe})
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     if sweep:

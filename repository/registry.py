@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from common.client.connections import NeighbourError, NoAnswer, NotReached
@@ -15,6 +17,8 @@ from common.model import DocumentEntry, RegistryResponse, Status
 from common.soap.faults import SoapFault
 from common.standard.queries import BY_NAME
 from common.standard.transactions import ITI_18, ITI_42
+
+_AT_ONCE: Final = 100
 
 
 class RegistryUnreachable(Exception):  # noqa: N818
@@ -65,9 +69,27 @@ class Registry:
         entries = [read_entry(each, []) for each in found if each.tag == n.EXTRINSIC_OBJECT]
         return _hash(entries[0]) if entries else None
 
+    def held(self, unique_ids: Sequence[str]) -> set[str]:
+        """Those documents that are under a legal hold (FindHeldDocuments); RegistryUnclear when nobody can tell."""
+        held: set[str] = set()
+        for start in range(0, len(unique_ids), _AT_ONCE):
+            part = unique_ids[start : start + _AT_ONCE]
+            if not self._any_held(part):
+                continue
+            held |= {name for name in part if len(part) == 1 or self._any_held([name])}
+        return held
+
+    def _any_held(self, unique_ids: Sequence[str]) -> bool:
+        values = "(" + ",".join(_quoted(each)[1:-1] for each in unique_ids) + ")"
+        found = self._asked("FindHeldDocuments", {"$XDSDocumentEntryUniqueId": values}, ReturnType.OBJECT_REF)
+        return any(each.tag == n.OBJECT_REF for each in found)
+
     def _query(self, slots: dict[str, str], return_type: ReturnType) -> Element:
-        asked = tuple((name, (value,)) for name, value in {**slots, "$MetadataLevel": "2"}.items())
-        query = AdhocQuery(BY_NAME["GetDocuments"].id, return_type, asked)
+        return self._asked("GetDocuments", {**slots, "$MetadataLevel": "2"}, return_type)
+
+    def _asked(self, name: str, slots: dict[str, str], return_type: ReturnType) -> Element:
+        asked = tuple((slot, (value,)) for slot, value in slots.items())
+        query = AdhocQuery(BY_NAME[name].id, return_type, asked)
         try:
             body = self._client.call(ITI_18, write_query(query))
             response = read_registry_response(body)

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import migrations.registry as scripts
+import registry.store.lifecycle_tables  # noqa: F401 - so that the tables are all there to be compared
 from common.db import Database
 
 VERSION_TABLE: Final = "portolan_registry_version"

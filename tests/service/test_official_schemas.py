@@ -248,9 +248,7 @@ def test_the_examples_of_registration_and_query_are_taken(fresh: Pair, examples:
     assert filled >= 4
 
 
-@pytest.mark.parametrize(
-    "name", ["iti38-request.xml", "iti57-update-request.xml", "iti61-request.xml", "iti62-request.xml"]
-)
+@pytest.mark.parametrize("name", ["iti38-request.xml", "iti57-update-request.xml", "iti61-request.xml"])
 def test_examples_of_transactions_that_are_not_served_are_refused(fresh: Pair, examples: Path, name: str) -> None:
     found = fresh.services.simple(fresh.services.registry, (examples / name).read_bytes())
 
