@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from common.client import DocumentConsumer, DocumentSource, QueryRefused
+from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
 from common.settings import Settings
@@ -19,6 +19,16 @@ _SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
 def consumer(settings: Settings) -> DocumentConsumer:
     """Finds in the Registry, and fetches from every repository whose address is known."""
     return DocumentConsumer(
+        settings.registry_url,
+        settings.repository_addresses,
+        connect_timeout=settings.connect_timeout,
+        answer_timeout=settings.request_timeout,
+    )
+
+
+def administrator(settings: Settings) -> DocumentAdministrator:
+    """Removes from the Registry, and from every repository whose address is known."""
+    return DocumentAdministrator(
         settings.registry_url,
         settings.repository_addresses,
         connect_timeout=settings.connect_timeout,

@@ -1,5 +1,6 @@
-"""The way out over HTTP, and what a Python user calls: DocumentSource and DocumentConsumer."""
+"""The way out over HTTP, and what a Python user calls: DocumentSource, DocumentConsumer, DocumentAdministrator."""
 
+from common.client.administrator import DocumentAdministrator, RemovalRefused, RemovedDocuments
 from common.client.consumer import DocumentConsumer
 from common.client.document_stream import DocumentStream
 from common.client.errors import (
@@ -26,6 +27,7 @@ __all__ = [
     "ClientError",
     "ContentMismatch",
     "ContentUnreadable",
+    "DocumentAdministrator",
     "DocumentConsumer",
     "DocumentSource",
     "DocumentStream",
@@ -41,6 +43,8 @@ __all__ = [
     "QueryRefused",
     "QueryResult",
     "Refused",
+    "RemovalRefused",
+    "RemovedDocuments",
     "SubmissionRefused",
     "Submitted",
     "UnknownRepository",

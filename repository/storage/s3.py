@@ -171,7 +171,7 @@ class S3Store:
             self._wire.put(mark, written(blob))
             self._wire.remove(document_key(blob.unique_id))
         self._wire.remove(blob.locator)
-        self._wire.remove(mark)
+        self._wire.remove_many([mark, burial_mark_key(blob.unique_id, blob.locator)])
 
     def bury(self, blob: Blob, message_id: str = "") -> None:
         """Put a tombstone over the settled description, then remove the bytes and every marked copy."""

@@ -1,0 +1,112 @@
+"""The Document Administrator: removes metadata from a registry (ITI-62) and documents from repositories (ITI-86)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from common.client.answers import registry_response
+from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepository
+from common.client.message_ids import new_message_id
+from common.client.results import errors_of
+from common.client.service import Service
+from common.ebxml import names as n
+from common.model import RegistryError, RegistryResponse, Status
+from common.standard.transactions import ITI_62, ITI_86, Transaction
+
+
+class RemovalRefused(Refused):
+    """The removal was refused, and changed nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedDocuments:
+    """What became of documents that were to be removed, each named by its uniqueId."""
+
+    removed: tuple[str, ...]
+    errors: tuple[RegistryError, ...] = ()
+
+    def error_of(self, unique_id: str) -> RegistryError | None:
+        """Why a document was not removed."""
+        return next((each for each in self.errors if each.location == unique_id), None)
+
+
+class DocumentAdministrator:
+    """Speaks with one registry and with repositories by their repositoryUniqueId; for use by any thread."""
+
+    def __init__(
+        self,
+        registry_url: str,
+        repositories: Mapping[str, str],
+        *,
+        connect_timeout: float = 2.0,
+        answer_timeout: float = 300.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``repositories`` are URLs by repositoryUniqueId; times in seconds, the second of silence while waiting."""
+
+        def service(url: str) -> Service:
+            return Service(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
+
+        self._registry = service(registry_url)
+        self._repositories = {name: service(url) for name, url in repositories.items()}
+
+    def remove_metadata(
+        self, entry_uuids: Iterable[str], *, by: str = "", reason: str = "", message_id: str | None = None
+    ) -> None:
+        """Remove objects for good by their entryUUIDs, all of them or none (ITI TF-2 3.62).
+
+        Who removes them and why goes into the registry's evidence. Raises RemovalRefused, NotReached when nothing was
+        sent, OutcomeUnknown when the same call with the same ``message_id`` settles it, FaultReceived.
+        """
+        comment = f"{by.replace(': ', ' ')}: {reason}" if by else reason
+        body = {"comment": comment or None, "ObjectRefList": {"ObjectRef": [{"id": each} for each in entry_uuids]}}
+        response = self._sent(self._registry, ITI_62, body, message_id or new_message_id())
+        if response.status is not Status.SUCCESS:
+            raise RemovalRefused(response.errors)
+
+    def remove_documents(
+        self, repository_unique_id: str, unique_ids: Sequence[str], *, message_id: str | None = None
+    ) -> RemovedDocuments:
+        """Remove documents for good from the repository that holds them, each by itself (ITI TF-2 3.86).
+
+        Raises RemovalRefused for what is not about single documents, UnknownRepository, and what ``remove_metadata``
+        raises.
+        """
+        service = self._repositories.get(repository_unique_id)
+        if service is None:
+            raise UnknownRepository(f"no address is known for the repository {repository_unique_id}")
+        asked = [{"RepositoryUniqueId": repository_unique_id, "DocumentUniqueId": each} for each in unique_ids]
+        response = self._sent(service, ITI_86, {"DocumentRequest": asked}, message_id or new_message_id())
+        errors = errors_of(response.errors)
+        named = {each.location for each in errors}
+        if response.status is Status.FAILURE and not named >= set(unique_ids):
+            raise RemovalRefused(errors)
+        return RemovedDocuments(tuple(each for each in unique_ids if each not in named), errors)
+
+    def _sent(
+        self, service: Service, transaction: Transaction, body: Mapping[str, object], message_id: str
+    ) -> RegistryResponse:
+        try:
+            with service.ask(transaction, body, message_id=message_id) as answer:
+                return registry_response(answer.body, n.REGISTRY_RESPONSE)
+        except NoAnswer as error:
+            raise OutcomeUnknown(message_id, str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        for service in (self._registry, *self._repositories.values()):
+            service.close()
+
+    def __enter__(self) -> Self:
+        """Begin to use it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
