@@ -7,7 +7,9 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import groupby
+from typing import Final
 
 from common.db import Database, Work
 from console.failure import Failure
@@ -15,6 +17,8 @@ from console.purging.judging import Judged, judge
 from registry.retention.policy import Policy, PolicyError, read_policy
 from registry.store import purging, retaining
 from registry.store.purging import Item, Plan, State
+
+_AT_ONCE: Final = 50
 
 
 def utc_now() -> str:
@@ -64,6 +68,7 @@ def known_plan(work: Work, plan_id: str) -> Plan:
     return found
 
 
+@lru_cache(maxsize=4)
 def policy_of(plan: Plan) -> Policy:
     """The policy that a plan was made by, as it was then."""
     try:
@@ -82,11 +87,17 @@ def confirm(database: Database, plan_id: str, by: str) -> dict[str, int]:
         raise Failure(f"{plan_id} was confirmed by {plan.confirmed_by} already.")
     if digest_of(items) != plan.digest:
         raise Failure(f"The items of {plan_id} are not those that were planned.", "Make a new plan.")
+    # In portions, so that no submission waits for long; nothing goes before the last line of this is done.
+    open_ = [each for each in items if each.state in (State.PLANNED.value, State.CONFIRMED.value)]
+    patients = [list(group) for _, group in groupby(open_, key=lambda each: each.patient_id)]
+    for start in range(0, len(patients), _AT_ONCE):
+        with database.write() as work:
+            for group in patients[start : start + _AT_ONCE]:
+                settle(work, plan, group, State.CONFIRMED)
+            work.commit()
     with database.write() as work:
         if not purging.confirm(work, plan_id, by=by, at=utc_now()):
             raise Failure(f"{plan_id} was confirmed by somebody else at this moment.")
-        for _, group in groupby(items, key=lambda each: each.patient_id):
-            settle(work, plan, list(group), State.CONFIRMED)
         work.commit()
     with database.read() as work:
         return purging.counts(work, plan_id)
