@@ -12,6 +12,7 @@ from common.settings import Settings
 from common.web.operations import operations
 from registry.policy import AffinityDomain
 from registry.register import Register
+from registry.remove import Remove
 from registry.routes import Routes, door
 from registry.search import Limits, Search
 from registry.update import Update
@@ -40,8 +41,13 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
-    register = Register(store, domain, max_objects=settings.max_objects)
-    routes = Routes(register, search, Update(store, domain, max_objects=settings.max_objects))
+    most = settings.max_objects
+    routes = Routes(
+        Register(store, domain, max_objects=most),
+        search,
+        Update(store, domain, max_objects=most),
+        Remove(store, max_objects=most),
+    )
     app = Flask("portolan.registry", static_folder=None)
     outbox = open_outbox(settings, "registry") if deliver else None
     entrance = door(routes, settings, outbox)

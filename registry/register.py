@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,7 +19,7 @@ from registry.rules import effects
 from registry.rules.meaning import MEANING
 from registry.rules.on_demand import ON_DEMAND_MEANING, ON_DEMAND_STRUCTURE
 from registry.rules.structure import STRUCTURE
-from registry.store import registering
+from registry.store import registering, removing
 from registry.store.statements import MOST_AT_ONCE
 
 log = logging.getLogger("portolan.register")
@@ -105,7 +105,7 @@ class Register:
             if objections:
                 if registering.is_repeated(work, submission, message_id, digest):
                     return _SUCCESS
-                return refusal(objections, correlation)
+                return refusal(_told_of_removals(work, objections), correlation)
             now = self._now()
             self._take_effect(work, submission, now)
             registering.insert(
@@ -131,6 +131,18 @@ class Register:
             registering.deprecate(work, registering.with_derived(work, replaced))
         new = {folder.entry_uuid for folder in submission.folders}
         registering.touch_folders(work, effects.touched_folders(submission) - new, now)
+
+
+def _told_of_removals(work: Work, objections: list[Objection]) -> list[Objection]:
+    """Where a uniqueId is taken by what was removed, the sender hears that: sending again does not bring it back."""
+    taken = [each.where for each in objections if each.code is ErrorCode.XDSDuplicateUniqueIdInRegistry]
+    gone = removing.unique_ids_removed(work, taken) if taken else {}
+    return [
+        replace(each, what=f"{each.what}, which was removed at {gone[each.where]} UTC and is not taken again")
+        if each.code is ErrorCode.XDSDuplicateUniqueIdInRegistry and each.where in gone
+        else each
+        for each in objections
+    ]
 
 
 def _is_plain(submission: Submission, needs: Wanted) -> bool:

@@ -12,18 +12,20 @@ from lxml import etree
 from common.db import DatabaseBusy, DatabaseFull
 from common.ebxml.objects import Element
 from common.ebxml.query import read_query
+from common.ebxml.removal import read_remove_objects
 from common.ebxml.responses import write_query_response, write_registry_response
 from common.ebxml.submission import read_submission
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
-from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_61, ITI_92, Transaction
+from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_61, ITI_62, ITI_92, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from registry.register import ON_DEMAND, STABLE, Register
+from registry.remove import Remove
 from registry.search import Search
 from registry.update import Update
 
@@ -38,8 +40,9 @@ _BREAKDOWNS: Final = (
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, register: Register, search: Search, update: Update) -> None:
+    def __init__(self, register: Register, search: Search, update: Update, remove: Remove) -> None:
         self._register = register
+        self._remove = remove
         self._search = search
         self._update = update
         self._actions: Mapping[Transaction, Callable[[Message], Reply]] = {
@@ -48,6 +51,7 @@ class Routes:
             ITI_51: self._answered,
             ITI_57: self._updated,
             ITI_61: self._registered,
+            ITI_62: self._removed,
             ITI_92: self._updated,
         }
 
@@ -78,6 +82,14 @@ class Routes:
             restricted=message.transaction is ITI_92,
             message_id=message.envelope.message_id,
             digest=digest(body),
+            correlation=correlation.current(),
+        )
+        return _told(response)
+
+    def _removed(self, message: Message) -> Reply:
+        response = self._remove.remove(
+            read_remove_objects(message.envelope.body),
+            message_id=message.envelope.message_id,
             correlation=correlation.current(),
         )
         return _told(response)

@@ -27,6 +27,7 @@ from common.standard.question import Question
 from registry.known import Domain
 from registry.rules import answers
 from registry.store.finding import Found, find, named, passing
+from registry.store.holding import holds_on, owners
 from registry.store.linking import Link, links, links_at, links_from, links_to, objects
 from registry.store.registering import patients
 
@@ -210,6 +211,17 @@ def _related_documents(work: Work, question: Question, limit: int) -> list[Found
     return _once([*found, *kept]) if kept else []
 
 
+def _held(work: Work, question: Question, limit: int) -> list[Found]:
+    """Entries of these documents that are under a legal hold; of removed ones the ids alone."""
+    names = question.given("$XDSDocumentEntryUniqueId")
+    known = owners(work, names) + ([] if question.leaf else owners(work, names, removed=True))
+    under = holds_on(work, known)
+    under.update(holds_on(work, [(name, "", name) for name in names]) if not question.leaf else {})
+    if question.leaf:
+        return objects(work, DocumentEntry, under, leaf=True, level=2)
+    return [Found(DocumentEntry, "", name, "") for name in under]
+
+
 _FINDERS: Final[dict[Shape, Callable[[Work, Question, int], list[Found]]]] = {
     Shape.FIND: _find,
     Shape.GET: _find,
@@ -221,4 +233,5 @@ _FINDERS: Final[dict[Shape, Callable[[Work, Question, int], list[Found]]]] = {
     Shape.FOLDER_CONTENTS: _folder_contents,
     Shape.FOLDERS_FOR_DOCUMENT: _folders_for_document,
     Shape.RELATED_DOCUMENTS: _related_documents,
+    Shape.HELD: _held,
 }

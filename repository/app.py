@@ -14,6 +14,7 @@ from common.web.operations import operations
 from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
 from repository.registry import Registry
+from repository.remove import Remove
 from repository.retrieve import Retrieve
 from repository.routes import Routes, door
 from repository.settling import Settling, Sweeper
@@ -69,9 +70,12 @@ def create_app(
         repository_unique_id=settings.repository_uid,
         max_documents=settings.max_documents,
     )
+    remove = Remove(
+        kept, registry, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
+    )
     app = Flask("portolan.repository", static_folder=None)
     outbox = open_outbox(settings, "repository") if deliver else None
-    entrance = door(Routes(provide, retrieve), kept, settings, outbox)
+    entrance = door(Routes(provide, retrieve, remove), kept, settings, outbox)
     app.register_blueprint(entrance.blueprint())
     health = Health({"storage": kept.probe} | ({"outbox": outbox.ping} if outbox else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))

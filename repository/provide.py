@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from common.standard.errors import ErrorCode
 from repository.intake import Intake
 from repository.registry import Registry, RegistryUnclear, RegistryUnreachable, derived_message_id
 from repository.rules.provide import PROVIDE, Bytes, Delivery, Entry
-from repository.storage import Blob, Busy, DocumentStore, OutOfSpace, StorageError, Upload
+from repository.storage import Blob, Buried, Busy, DocumentStore, OutOfSpace, StorageError, Upload
 
 log = logging.getLogger("portolan.provide")
 
@@ -65,11 +66,22 @@ class Provide:
         blobs: list[Blob] = []
         try:
             self._store_all(received, blobs)
+        except Buried as error:
+            self._drop(blobs)
+            return _failure([self._removed(received, len(blobs), error)])
         except StorageError as error:
             log.error("could not store: %s", error)
             self._drop(blobs)
             return _failure([storage_objection(error)])
         return self._registered(received.provided, blobs, message_id)
+
+    @staticmethod
+    def _removed(received: _Received, number: int, error: Buried) -> Objection:
+        """A late retry does not bring back what was removed for good."""
+        name = received.provided.entries[number].unique_id
+        day = time.strftime("%Y-%m-%d", time.gmtime(error.buried_at))
+        told = f"the document with this uniqueId was removed on {day}, and is not taken again"
+        return Objection(ErrorCode.XDSRepositoryMetadataError, name, told)
 
     def _received(self, provided: Provided, intake: Intake) -> _Received:
         uploads: dict[str, Upload] = {}
@@ -114,6 +126,9 @@ class Provide:
         for blob in blobs:
             try:
                 self._store.settle(blob)
+            except Buried:
+                log.info("a document was removed while it was registered")
+                self._drop([blob])
             except StorageError as error:
                 log.error("a registered document keeps its mark for now: %s", error)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from common.client.connections import NeighbourError, NoAnswer, NotReached
@@ -15,6 +17,8 @@ from common.model import AvailabilityStatus, DocumentEntry, RegistryResponse, St
 from common.soap.faults import SoapFault
 from common.standard.queries import BY_NAME
 from common.standard.transactions import ITI_18, ITI_42, Transaction
+
+_AT_ONCE: Final = 100
 
 
 class RegistryUnreachable(Exception):  # noqa: N818
@@ -70,12 +74,12 @@ class Registry:
     def on_demand_entry(self, unique_id: str) -> DocumentEntry | None:
         """The latest entry of an on-demand document, a current one first; None when there is none."""
         name = "$XDSDocumentEntryUniqueId"
-        refs = self._query({name: _quoted(unique_id), "$MetadataLevel": "1"}, ReturnType.OBJECT_REF)
+        refs = self._asked("GetDocuments", {name: _quoted(unique_id)}, ReturnType.OBJECT_REF)
         found: list[DocumentEntry] = []
         for ref in refs:
             if ref.tag == n.OBJECT_REF:
-                slots = {"$XDSDocumentEntryEntryUUID": _quoted(ref.get("id", "")), "$MetadataLevel": "1"}
-                objects = self._query(slots, ReturnType.LEAF_CLASS)
+                slots = {"$XDSDocumentEntryEntryUUID": _quoted(ref.get("id", ""))}
+                objects = self._asked("GetDocuments", slots, ReturnType.LEAF_CLASS)
                 found += [read_entry(each, []) for each in objects if each.tag == n.EXTRINSIC_OBJECT]
         return min((each for each in found if not each.is_stable), key=lambda each: each.is_deprecated, default=None)
 
@@ -84,13 +88,30 @@ class Registry:
         slots = {
             "$XDSDocumentEntryPatientId": "'" + patient_id.replace("'", "''") + "'",
             "$XDSDocumentEntryStatus": _quoted(AvailabilityStatus.APPROVED.value),
-            "$MetadataLevel": "1",
         }
-        found = self._query(slots, ReturnType.LEAF_CLASS, name="FindDocuments")
+        found = self._asked("FindDocuments", slots, ReturnType.LEAF_CLASS)
         return [read_entry(each, []) for each in found if each.tag == n.EXTRINSIC_OBJECT]
 
-    def _query(self, slots: dict[str, str], return_type: ReturnType, *, name: str = "GetDocuments") -> Element:
-        asked = tuple((slot, (value,)) for slot, value in {"$MetadataLevel": "2", **slots}.items())
+    def held(self, unique_ids: Sequence[str]) -> set[str]:
+        """Those documents that are under a legal hold (FindHeldDocuments); RegistryUnclear when nobody can tell."""
+        held: set[str] = set()
+        for start in range(0, len(unique_ids), _AT_ONCE):
+            part = unique_ids[start : start + _AT_ONCE]
+            if not self._any_held(part):
+                continue
+            held |= {name for name in part if len(part) == 1 or self._any_held([name])}
+        return held
+
+    def _any_held(self, unique_ids: Sequence[str]) -> bool:
+        values = "(" + ",".join(_quoted(each)[1:-1] for each in unique_ids) + ")"
+        found = self._asked("FindHeldDocuments", {"$XDSDocumentEntryUniqueId": values}, ReturnType.OBJECT_REF)
+        return any(each.tag == n.OBJECT_REF for each in found)
+
+    def _query(self, slots: dict[str, str], return_type: ReturnType) -> Element:
+        return self._asked("GetDocuments", {**slots, "$MetadataLevel": "2"}, return_type)
+
+    def _asked(self, name: str, slots: dict[str, str], return_type: ReturnType) -> Element:
+        asked = tuple((slot, (value,)) for slot, value in slots.items())
         query = AdhocQuery(BY_NAME[name].id, return_type, asked)
         try:
             body = self._client.call(ITI_18, write_query(query))

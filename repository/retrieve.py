@@ -15,7 +15,7 @@ from repository.on_demand.definition import UnreadableDefinition
 from repository.on_demand.source import NotGenerated, OnDemandSource
 from repository.registry import RegistryUnclear
 from repository.settling import Settling
-from repository.storage import Blob, Busy, DocumentStore, Reader, StorageError
+from repository.storage import Blob, Busy, Damaged, DocumentStore, Missing, Reader, StorageError
 
 log = logging.getLogger("portolan.retrieve")
 
@@ -113,7 +113,7 @@ class Retrieve:
                 told = "no such document can be had here"
                 found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
                 return
-            document = self._opened(asked, blob, found)
+            document = self._opened_or_gone(asked, blob, found)
             if document is None:
                 told = "no such document can be had here"
                 found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
@@ -143,6 +143,15 @@ class Retrieve:
             if settled is not None:
                 return settled
         return None
+
+    def _opened_or_gone(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing | None:
+        """The document; ``None`` when it was removed since it was found, which only a second look can tell."""
+        try:
+            return self._opened(asked, blob, found)
+        except (Missing, Damaged):
+            if self._store.tombstone(asked.document_unique_id) is not None:
+                return None
+            raise
 
     def _opened(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing | None:
         if blob.mime_type == ON_DEMAND:

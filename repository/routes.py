@@ -9,13 +9,14 @@ from common.ebxml.retrieve import DocumentResponse, read_retrieve, write_retriev
 from common.model import RegistryError, RegistryResponse, Status
 from common.settings import Settings
 from common.standard.errors import ErrorCode
-from common.standard.transactions import ITI_41, ITI_43, Transaction
+from common.standard.transactions import ITI_41, ITI_43, ITI_86, Transaction
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from repository.intake import Intake
 from repository.provide import Provide
+from repository.remove import Remove
 from repository.retrieve import Retrieve
 from repository.storage import DocumentStore
 
@@ -23,12 +24,14 @@ from repository.storage import DocumentStore
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, provide: Provide, retrieve: Retrieve) -> None:
+    def __init__(self, provide: Provide, retrieve: Retrieve, remove: Remove) -> None:
         self._provide = provide
         self._retrieve = retrieve
+        self._remove = remove
         self._actions: Mapping[Transaction, Callable[[Message, Intake], Reply]] = {
             ITI_41: self._provided,
             ITI_43: self._retrieved,
+            ITI_86: self._removed,
         }
 
     @property
@@ -52,6 +55,10 @@ class Routes:
             for each in found.documents
         ]
         return Reply(write_retrieve_response(response, told), tuple(found.documents), outcome(response))
+
+    def _removed(self, message: Message, intake: Intake) -> Reply:
+        response = self._remove.remove(read_retrieve(message.envelope.body), message_id=message.envelope.message_id)
+        return Reply((write_registry_response(response),), outcome=outcome(response))
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
         """The answer for a breakdown of ours."""

@@ -9,7 +9,7 @@ from common.faults import checkpoint
 from common.observe import metrics
 from repository.on_demand.definition import MIME_TYPE as ON_DEMAND
 from repository.registry import Registry, RegistryUnclear
-from repository.storage import Blob, DocumentStore, StorageError
+from repository.storage import Blob, Buried, DocumentStore, StorageError
 
 log = logging.getLogger("portolan.settling")
 
@@ -25,7 +25,11 @@ class Settling:
         """The document without its mark if it is registered, else ``None``; RegistryUnclear if nobody knows."""
         if not self._is_registered(blob):
             return None
-        settled = self._store.settle(blob)
+        try:
+            settled = self._store.settle(blob)
+        except Buried:
+            self._store.remove(blob)
+            return None
         checkpoint("mark.removed")
         return settled
 

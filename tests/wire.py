@@ -13,11 +13,13 @@ from xml.sax.saxutils import escape
 import requests
 from lxml import etree
 
+from common.ebxml.removal import write_remove_documents, write_remove_objects
+from common.ebxml.retrieve import DocumentRequest
 from common.ebxml.submission import read_submission
 from common.model import Submission
 from common.standard.identifiers import QUERY, RIM, SOAP, XDS
 from common.standard.queries import BY_NAME
-from common.standard.transactions import ITI_18, ITI_41, ITI_42, ITI_43, ITI_57, Transaction
+from common.standard.transactions import ITI_18, ITI_41, ITI_42, ITI_43, ITI_57, ITI_62, ITI_86, Transaction
 from tests.factories import submit_objects
 
 NS = {
@@ -194,6 +196,18 @@ class Services:
         body = retrieve_body(unique_ids, repository_id or self.repository_id)
         kind, data = mtom(envelope(ITI_43, body), {})
         return answer(self.post(self.repository, data, kind))
+
+    def remove(self, *ids: str, message_id: str | None = None, comment: str = "") -> Answer:
+        """ITI-62."""
+        body = write_remove_objects(ids, comment)
+        return self.simple(self.registry, envelope(ITI_62, body, message_id=message_id))
+
+    def remove_documents(
+        self, *unique_ids: str, repository_id: str | None = None, message_id: str | None = None
+    ) -> Answer:
+        """ITI-86."""
+        asked = [DocumentRequest(repository_id or self.repository_id, each) for each in unique_ids]
+        return self.simple(self.repository, envelope(ITI_86, write_remove_documents(asked), message_id=message_id))
 
     def find(self, patient_id: str, *, leaf: bool = False, **slots: str) -> Answer:
         """FindDocuments of Approved documents of one patient."""

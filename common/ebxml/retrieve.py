@@ -48,8 +48,13 @@ def read_retrieve(request: Element) -> list[DocumentRequest]:
 
 def write_retrieve(requests: Iterable[DocumentRequest]) -> bytes:
     """``xds:RetrieveDocumentSetRequest``."""
-    inner = "".join(f"<xds:DocumentRequest>{_ids(each)}</xds:DocumentRequest>" for each in requests)
+    inner = "".join(document_request(each) for each in requests)
     return f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDS}">{inner}</xds:RetrieveDocumentSetRequest>'.encode()
+
+
+def document_request(asked: DocumentRequest) -> str:
+    """``xds:DocumentRequest``, whose prefix is bound around it."""
+    return f"<xds:DocumentRequest>{_ids(asked)}</xds:DocumentRequest>"
 
 
 def _ids(asked: DocumentRequest) -> str:

@@ -53,6 +53,7 @@ class Shape(Enum):
     FOLDER_CONTENTS = auto()
     FOLDERS_FOR_DOCUMENT = auto()
     RELATED_DOCUMENTS = auto()
+    HELD = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,5 +357,18 @@ _ROWS: Final = (
     ),
 )
 
-STORED_QUERIES: Final = {row.id: row for row in _ROWS}
-BY_NAME: Final = {row.name: row for row in _ROWS}
+_EXTENSIONS: Final = (
+    # Which of these documents are under a legal hold, registered or removed: a Repository asks before ITI-86.
+    StoredQuery(
+        "urn:uuid:6f4f2f5b-9c0e-4a55-8d86-1f2a7c3b9e10",
+        "FindHeldDocuments",
+        DocumentEntry,
+        Shape.HELD,
+        (Parameter(f"{_DE}UniqueId", Match.UNIQUE_ID, "unique_id", many=True, required=True),),
+    ),
+)
+"""Queries of our own, beyond the standard."""
+
+EXTENSIONS: Final = frozenset(row.name for row in _EXTENSIONS)
+STORED_QUERIES: Final = {row.id: row for row in _ROWS + _EXTENSIONS}
+BY_NAME: Final = {row.name: row for row in _ROWS + _EXTENSIONS}

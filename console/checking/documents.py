@@ -7,7 +7,7 @@ difference is told only when it is still there on a second look.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,11 +15,13 @@ from typing import Final
 
 from common.db import Database
 from console.checking.finding import (
+    AWAITING,
     DAMAGED,
     DIFFERS,
     ELSEWHERE,
     MARK,
     OLD_MARK,
+    REMOVED,
     UNREADABLE,
     WITHOUT_BYTES,
     WITHOUT_ENTRY,
@@ -29,7 +31,7 @@ from console.checking.finding import (
 )
 from console.checking.paging import PAGE, entry_pages
 from console.checking.repair import Repair
-from registry.store import checking
+from registry.store import checking, removing
 from registry.store.checking import KeptEntry
 from repository.storage import Blob, Damaged, DocumentStore, Missing
 
@@ -72,6 +74,8 @@ class Documents:
                 return DAMAGED
             if blobs:
                 return DIFFERS
+            if self.store.tombstone(kept.unique_id):
+                return REMOVED
             return None if kept.is_offline else WITHOUT_BYTES
         try:
             if deep:
@@ -88,17 +92,21 @@ class Documents:
         """Whether all bytes have their entry; with ``repair`` those that have none are removed."""
         for page in _pages(self.store.all()):
             with self.database.read() as work:
-                known = checking.entries_of(work, {blob.unique_id for blob in page if blob.sha1})
+                names = {blob.unique_id for blob in page if blob.sha1}
+                known = checking.entries_of(work, names)
+                gone = removing.unique_ids_removed(work, names - known.keys())
             for blob in page:
-                finding = self._of_blob(blob, known.get(blob.unique_id, []))
+                finding = self._of_blob(blob, known.get(blob.unique_id, []), gone)
                 if finding is not None:
                     yield repair.mend(finding, blob) if repair else finding
 
-    def _of_blob(self, blob: Blob, same: Sequence[KeptEntry]) -> Finding | None:
+    def _of_blob(self, blob: Blob, same: Sequence[KeptEntry], gone: Mapping[str, str]) -> Finding | None:
         if not blob.sha1:
             return Finding(UNREADABLE, blob.unique_id or blob.locator, "marked" if blob.pending else "")
         if blob.pending:
             return self._of_mark(blob, same)
+        if not same and blob.unique_id in gone:
+            return Finding(AWAITING, blob.unique_id, f"since {gone[blob.unique_id]} UTC")
         if not same:
             return Finding(WITHOUT_ENTRY, blob.unique_id, f"{blob.size} bytes")
         if not any(self._is_ours(kept) for kept in same):

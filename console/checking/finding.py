@@ -39,6 +39,17 @@ WITHOUT_BYTES: Final = Kind(
     "the document is registered here, and its bytes are not in the store",
     "Restore the bytes from a backup, or ask the source to send the document again.",
 )
+REMOVED: Final = Kind(
+    "entry-of-removed",
+    "the document was removed for good (ITI-86), and its entry is still registered",
+    "Remove the metadata too: `portolan remove --metadata-only`.",
+)
+AWAITING: Final = Kind(
+    "bytes-unregistered",
+    "the metadata was removed (ITI-62), and the bytes are still here",
+    "Remove the bytes too by ITI-86, unless they are under a legal hold; --repair leaves them alone.",
+    is_difference=False,
+)
 DIFFERS: Final = Kind(
     "bytes-differ",
     "hash or size of the stored bytes are not those of the entry",
@@ -102,6 +113,6 @@ OTHER_PATIENT: Final = Kind(
 )
 
 KINDS: Final = (
-    WITHOUT_BYTES, DIFFERS, DAMAGED, WITHOUT_ENTRY, ELSEWHERE, UNREADABLE, MARK, OLD_MARK, TWO_CONTENTS, TWO_ENDS,
-    DANGLING, UNFILED, OTHER_PATIENT,
+    WITHOUT_BYTES, REMOVED, DIFFERS, DAMAGED, WITHOUT_ENTRY, AWAITING, ELSEWHERE, UNREADABLE, MARK, OLD_MARK,
+    TWO_CONTENTS, TWO_ENDS, DANGLING, UNFILED, OTHER_PATIENT,
 )  # fmt: skip

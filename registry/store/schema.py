@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import migrations.registry as scripts
+import registry.store.lifecycle_tables  # noqa: F401 - so that the tables are all there to be compared
 from common.db.schema import Schema
 
 VERSION_TABLE: Final = "portolan_registry_version"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from repository.storage.errors import Busy, Conflict, Damaged, Failed, Missing, OutOfSpace, StorageError
-from repository.storage.interface import CHUNK, Blob, DocumentStore, Reader, Upload
+from repository.storage.errors import Buried, Busy, Conflict, Damaged, Failed, Missing, OutOfSpace, StorageError
+from repository.storage.interface import CHUNK, Blob, DocumentStore, Reader, Tombstone, Upload
 
 __all__ = [
     "CHUNK",
     "Blob",
+    "Buried",
     "Busy",
     "Conflict",
     "Damaged",
@@ -19,6 +20,7 @@ __all__ = [
     "OutOfSpace",
     "Reader",
     "StorageError",
+    "Tombstone",
     "Upload",
     "open_store",
 ]

@@ -31,6 +31,14 @@ class Missing(StorageError):
     """There are no bytes where the blob says they are."""
 
 
+class Buried(Missing):
+    """The document was removed for good, at this time (seconds since the epoch), and is not taken again."""
+
+    def __init__(self, told: str, buried_at: float) -> None:
+        super().__init__(told)
+        self.buried_at = buried_at
+
+
 class Conflict(StorageError):
     """Another content is already settled under this uniqueId, and it stays."""
 

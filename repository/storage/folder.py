@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from repository.storage.folder_disk import Disk, settled_locator
 from repository.storage.folder_reader import FolderReader, OpenFile
 from repository.storage.folder_shelves import Shelves
 from repository.storage.folder_upload import FolderUpload
-from repository.storage.interface import CHUNK, Blob
+from repository.storage.interface import CHUNK, Blob, Tombstone
 from repository.storage.later import Later
 from repository.storage.recent import Recent
 
@@ -39,7 +40,7 @@ class FolderStore:
 
     def upload(self) -> FolderUpload:
         """Begin to store a document."""
-        return FolderUpload(self._disk)
+        return FolderUpload(self._disk, self._shelves.require_unburied)
 
     def find(self, unique_id: str) -> list[Blob]:
         """The settled blob alone, else the pending ones, oldest first."""
@@ -51,6 +52,8 @@ class FolderStore:
                 self._shelves.described(locator, unique_id) for locator in self._shelves.marks(name_of(unique_id))
             ]
             found = sorted(filter(None, pending), key=lambda blob: blob.stored_at)
+            if found and self._shelves.tombstone(unique_id):
+                return []  # copies that a cut burial has left
             settled = None if found else self._shelves.settled(unique_id)  # it may have been settled while we looked
             return [settled] if settled else found
 
@@ -112,6 +115,7 @@ class FolderStore:
     def _settled_like(self, blob: Blob) -> Blob:
         settled = self._shelves.settled(blob.unique_id)
         if settled is None:
+            self._shelves.require_unburied(blob.unique_id)
             raise Missing("the document was removed before it was settled")
         if not settled.same_content(blob):
             raise Conflict("another content is settled under this uniqueId")
@@ -124,6 +128,20 @@ class FolderStore:
                 self._shelves.remove_attempt(blob)
             else:
                 self._shelves.remove_settled(blob)
+
+    def bury(self, blob: Blob, message_id: str = "") -> None:
+        """Put a tombstone in the place of a settled document; readers that have it open read it to its end."""
+        self._disk.require_trust()
+        with told_plainly("burying a document"):
+            if self._shelves.tombstone(blob.unique_id):
+                self._shelves.clear_copies(name_of(blob.unique_id))
+            elif self._settled_like(blob):
+                self._shelves.bury(Tombstone.of(blob, time.time(), message_id))
+
+    def tombstone(self, unique_id: str) -> Tombstone | None:
+        """What is left of a document that was buried."""
+        with told_plainly("looking for a tombstone"):
+            return self._shelves.tombstone(unique_id)
 
     def pending(self, older_than_seconds: float) -> Iterator[Blob]:
         """The blobs whose mark is at least that old; marks left over by a crash after settling are let go."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from repository.storage.errors import Damaged, told_plainly
+from repository.storage.errors import Damaged, Missing, told_plainly
 from repository.storage.folder_disk import Disk
-from repository.storage.footer import LIKELY, missing_bytes, read_ending
+from repository.storage.footer import LIKELY, is_tomb, missing_bytes, read_ending
 from repository.storage.interface import CHUNK, Blob
 
 
@@ -24,10 +24,16 @@ class OpenFile:
             self.handle = os.open(disk.path(locator), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 self.status = os.fstat(self.handle)
-                self.blob = known or self._described(locator)
+                self.blob = self._still_there(known) if known else self._described(locator)
             except BaseException:
                 os.close(self.handle)
                 raise
+
+    def _still_there(self, known: Blob) -> Blob:
+        """A tombstone may have taken the place of what was there when it was found."""
+        if self.status.st_size <= known.size and is_tomb(self._tail(LIKELY)):
+            raise Missing("the document is not there any more")
+        return known
 
     def _described(self, locator: str) -> Blob:
         size = self.status.st_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Iterator
 
@@ -13,7 +14,8 @@ from repository.storage.digest import name_of
 from repository.storage.errors import Damaged, Missing
 from repository.storage.folder_disk import Disk, settled_locator
 from repository.storage.folder_reader import OpenFile
-from repository.storage.interface import Blob
+from repository.storage.footer import LIKELY, buried, is_tomb, read_tomb, tomb
+from repository.storage.interface import Blob, Tombstone
 
 
 class Shelves:
@@ -44,6 +46,46 @@ class Shelves:
     def settled(self, unique_id: str) -> Blob | None:
         """The settled blob of this uniqueId."""
         return self.described(settled_locator(name_of(unique_id)), unique_id)
+
+    def tombstone(self, unique_id: str) -> Tombstone | None:
+        """The tombstone of this uniqueId."""
+        try:
+            handle = os.open(self._disk.path(settled_locator(name_of(unique_id))), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            size = os.fstat(handle).st_size
+            tail = os.pread(handle, LIKELY, max(0, size - LIKELY))
+            return read_tomb(tail if size <= LIKELY or not is_tomb(tail) else os.pread(handle, size, 0))
+        finally:
+            os.close(handle)
+
+    def require_unburied(self, unique_id: str) -> None:
+        """Raise Buried where there is a tombstone."""
+        if tombstone := self.tombstone(unique_id):
+            raise buried(tombstone)
+
+    def bury(self, tombstone: Tombstone) -> None:
+        """Rename a tombstone into the document's place, durably, then unlink every marked copy."""
+        name = name_of(tombstone.unique_id)
+        place, working = self._disk.path(settled_locator(name)), f"{self._disk.incoming}/{secrets.token_hex(16)}"
+        with open(working, "xb", buffering=0) as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.write(tomb(tombstone))
+            self._disk.sync_file(file.fileno())
+            checkpoint("tomb.synced")
+            os.rename(working, place)
+            self._disk.sync_directory(os.path.dirname(place))
+            checkpoint("blob.buried")
+        self.clear_copies(name)
+
+    def clear_copies(self, name: str) -> None:
+        """Unlink whatever is marked under a hashed name, durably."""
+        if marks := self.marks(name):
+            for locator in marks:
+                self.unlink(locator)
+            self._disk.sync_directory(self._disk.pending)
+        checkpoint("copies.removed")
 
     def marks(self, name: str = "") -> list[str]:
         """The locators of pending files, of all or of one hashed name."""

@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -24,9 +25,10 @@ _WORTH_A_CALL = 32 * 1024
 class FolderUpload:
     """An upload into the folder store; keeps at most 256 KiB in memory."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, require_unburied: Callable[[str], None]) -> None:
         disk.require_trust()
         self._disk = disk
+        self._require_unburied = require_unburied
         self._attempt = secrets.token_hex(16)
         self._digest = Digest()
         self._buffer = bytearray()
@@ -56,6 +58,8 @@ class FolderUpload:
 
     def commit(self, unique_id: str, mime_type: str) -> Blob:
         """Sync the file, give it its pending name and sync that; one file sync and one directory sync in all."""
+        with told_plainly("looking for a tombstone"):
+            self._require_unburied(unique_id)
         locator = f"pending/{name_of(unique_id)}.{self._attempt}"
         blob = self._described(unique_id, mime_type, locator)
         self._buffer += ending(blob)

@@ -33,6 +33,22 @@ class Blob:
         return self.sha1 == other.sha1 and self.size == other.size
 
 
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of a document that was removed for good; `message_id` is that of the request to remove it."""
+
+    unique_id: str
+    sha1: str
+    size: int
+    buried_at: float
+    message_id: str
+
+    @staticmethod
+    def of(blob: Blob, buried_at: float, message_id: str) -> Tombstone:
+        """The tombstone of a settled document."""
+        return Tombstone(blob.unique_id, blob.sha1, blob.size, buried_at, message_id)
+
+
 class Upload(Protocol):
     """One document on its way in; leaving the context without `commit` removes every trace of it."""
 
@@ -47,7 +63,7 @@ class Upload(Protocol):
         """The SHA-1 of what was written so far, in hex."""
 
     def commit(self, unique_id: str, mime_type: str) -> Blob:
-        """Make the document durable and marked pending, then return it; raises OutOfSpace, Busy or Failed."""
+        """Make the document durable and marked pending, then return it; raises Buried, OutOfSpace, Busy or Failed."""
 
     def __enter__(self) -> Self: ...
 
@@ -97,11 +113,21 @@ class DocumentStore(Protocol):
         """Take the pending mark away: the document is registered. Idempotent, and safe to cut at any step.
 
         Where the same content is settled already, ours is dropped and that one returned; where another content is,
-        it stays and Conflict is raised. Raises Missing when the blob has been removed meanwhile.
+        it stays and Conflict is raised. Raises Missing when the blob has been removed meanwhile, Buried for good.
         """
 
     def remove(self, blob: Blob) -> None:
         """Remove a refused attempt, or a settled document. Idempotent; a pending blob settled meanwhile stays."""
+
+    def bury(self, blob: Blob, message_id: str = "") -> None:
+        """Put a tombstone in the place of a settled document: its bytes and every other copy of it are gone for good.
+
+        From the moment the tombstone is durable nothing is found under the uniqueId, and nothing is taken for it.
+        Safe to cut at any step, and idempotent: again, it removes what a cut has left.
+        """
+
+    def tombstone(self, unique_id: str) -> Tombstone | None:
+        """What is left of a document that was buried; None for all others."""
 
     def pending(self, older_than_seconds: float) -> Iterator[Blob]:
         """The blobs whose mark is at least that old: whether they are registered is to be asked."""

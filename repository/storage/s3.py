@@ -7,29 +7,36 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from common.faults import checkpoint
 from repository.storage.errors import Busy, Conflict, Damaged, Failed, Missing
-from repository.storage.interface import CHUNK, Blob
+from repository.storage.footer import buried
+from repository.storage.interface import CHUNK, Blob, Tombstone
 from repository.storage.later import Later
 from repository.storage.recent import Recent
 from repository.storage.s3_keys import (
     DOCUMENTS,
     INCOMING,
     PENDING,
+    burial_mark_key,
     data_key,
+    data_of_mark,
     document_key,
     mark_key,
     marks_prefix,
     read,
+    read_tomb,
     written,
+    written_tomb,
 )
 from repository.storage.s3_reader import S3Reader
 from repository.storage.s3_upload import S3Upload
 from repository.storage.s3_wire import Listed, Wire
 
 _REMEMBERED = 16_384
+_BESIDE = 16  # looks for tombstones that go on at a time
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +48,7 @@ class S3Store:
         self._later: Later[str] = Later(self._remove_all)
         self._settled_lately: Recent[str, Blob] = Recent(_REMEMBERED)
         self._verified: Recent[str, str] = Recent(_REMEMBERED)
+        self._beside = ThreadPoolExecutor(_BESIDE, "tombstones")
 
     @classmethod
     def connect(cls, bucket: str, endpoint: str, access_key: str, secret_key: str, region: str = "") -> S3Store:
@@ -52,7 +60,11 @@ class S3Store:
 
     def upload(self) -> S3Upload:
         """Begin to store a document."""
-        return S3Upload(self._wire, self._later.add)
+        return S3Upload(self._wire, self._later.add, self._looking)
+
+    def _looking(self, unique_id: str) -> Future[Tombstone | None]:
+        """Look for a tombstone while the bytes are on their way, so that it costs no time of its own."""
+        return self._beside.submit(self.tombstone, unique_id)
 
     def find(self, unique_id: str) -> list[Blob]:
         """The settled blob alone, else the pending ones whose bytes are there, oldest first."""
@@ -61,6 +73,8 @@ class S3Store:
             return [settled]
         marks = [self._marked(mark.key) for mark in self._wire.listed(marks_prefix(unique_id))]
         found = sorted(filter(None, marks), key=lambda blob: blob.stored_at)
+        if found and self.tombstone(unique_id):
+            return []  # copies that a cut burial has left
         settled = None if found else self._settled(unique_id)  # it may have been settled while we looked
         return [settled] if settled else found
 
@@ -98,7 +112,11 @@ class S3Store:
 
     def verify(self, blob: Blob) -> None:
         """Check all bytes by SHA-1, unless the very same object was checked before."""
-        identity = self._wire.stat(blob.locator).identity
+        try:
+            identity = self._wire.stat(blob.locator).identity
+        except Missing:
+            self._settled_lately.forget(blob.unique_id)  # another process has removed it
+            raise
         if self._verified.get(blob.locator) == identity:
             return
         with self.read(blob) as reader:
@@ -132,6 +150,8 @@ class S3Store:
     def _settled_like(self, blob: Blob) -> Blob:
         settled = self._settled(blob.unique_id, remembered=False)
         if settled is None:
+            if tombstone := self.tombstone(blob.unique_id):
+                raise buried(tombstone)
             raise Missing("the document was removed before it was settled")
         if not settled.same_content(blob):
             raise Conflict("another content is settled under this uniqueId")
@@ -151,7 +171,31 @@ class S3Store:
             self._wire.put(mark, written(blob))
             self._wire.remove(document_key(blob.unique_id))
         self._wire.remove(blob.locator)
-        self._wire.remove(mark)
+        self._wire.remove_many([mark, burial_mark_key(blob.unique_id, blob.locator)])
+
+    def bury(self, blob: Blob, message_id: str = "") -> None:
+        """Put a tombstone over the settled description, then remove the bytes and every marked copy."""
+        if self.tombstone(blob.unique_id) is None:
+            self._settled_like(blob)
+            self._settled_lately.forget(blob.unique_id)
+            # Marked again first: if we die behind the tombstone, the sweeper finds the bytes by their mark.
+            self._wire.put(burial_mark_key(blob.unique_id, blob.locator), written(blob))
+            checkpoint("tomb.synced")
+            tombstone = Tombstone.of(blob, time.time(), message_id)
+            self._wire.put(document_key(blob.unique_id), written_tomb(tombstone))
+            checkpoint("blob.buried")
+        for mark in list(self._wire.listed(marks_prefix(blob.unique_id))):
+            self._wire.remove(data_of_mark(mark.key))
+            self._wire.remove(mark.key)
+        self._settled_lately.forget(blob.unique_id)
+        checkpoint("copies.removed")
+
+    def tombstone(self, unique_id: str) -> Tombstone | None:
+        """What is left of a document that was buried."""
+        try:
+            return read_tomb(self._wire.get(document_key(unique_id)))
+        except (Missing, Damaged):
+            return None
 
     def pending(self, older_than_seconds: float) -> Iterator[Blob]:
         """The blobs whose mark is at least that old; marks left over by a crash after settling are let go."""
@@ -219,6 +263,7 @@ class S3Store:
     def close(self) -> None:
         """Let go of the marks of settled documents, and of the connections."""
         self._later.close()
+        self._beside.shutdown()
         self._wire.close()
 
     def _remove_all(self, keys: list[str]) -> None:

@@ -5,6 +5,9 @@
     documents/HA/SH/HASH         the settled description, which names its data; put only where there is none
     incoming/ATTEMPT             an upload in parts that is under way
 
+A document that was removed for good has a tombstone in the place of its settled description, so that the conditional
+put fails for whoever would settle it again.
+
 HASH is the SHA-256 of the uniqueId, ATTEMPT is random. What is settled is decided by the one conditional put; marks
 that are left beside a settled description of the same attempt have no meaning and are removed later. No key is a
 prefix of another followed by a slash, which a store on a file system could not keep.
@@ -19,10 +22,11 @@ import json
 
 from repository.storage.digest import name_of
 from repository.storage.errors import Damaged
-from repository.storage.footer import described, read_description
-from repository.storage.interface import Blob
+from repository.storage.footer import buried, described, read_description, read_tomb_description, tomb_description
+from repository.storage.interface import Blob, Tombstone
 
 DATA, PENDING, DOCUMENTS, INCOMING = "data/", "pending/", "documents/", "incoming/"
+_BURIAL = ".buried"
 
 
 def data_key(attempt: str) -> str:
@@ -33,6 +37,16 @@ def data_key(attempt: str) -> str:
 def mark_key(unique_id: str, locator: str) -> str:
     """Where the pending mark of an attempt is."""
     return f"{PENDING}{name_of(unique_id)}/{locator.rpartition('/')[2]}"
+
+
+def burial_mark_key(unique_id: str, locator: str) -> str:
+    """Where the mark of an attempt is while it is buried: not where its first one was, which may be swept up late."""
+    return mark_key(unique_id, locator) + _BURIAL
+
+
+def data_of_mark(key: str) -> str:
+    """Where the bytes are that a mark of either kind stands for."""
+    return data_key(key.rpartition("/")[2].removesuffix(_BURIAL))
 
 
 def marks_prefix(unique_id: str) -> str:
@@ -51,8 +65,24 @@ def written(blob: Blob) -> bytes:
     return json.dumps({"data": blob.locator, "blob": json.loads(described(blob))}).encode("ascii")
 
 
+def written_tomb(tombstone: Tombstone) -> bytes:
+    """The object that stands in the place of a settled description when the document is gone for good."""
+    return json.dumps({"tombstone": json.loads(tomb_description(tombstone))}).encode("ascii")
+
+
+def read_tomb(data: bytes) -> Tombstone | None:
+    """The tombstone that such an object is; None for a description."""
+    try:
+        found = json.loads(data).get("tombstone")
+    except (ValueError, AttributeError) as error:
+        raise Damaged("the description of a document cannot be read") from error
+    return read_tomb_description(json.dumps(found).encode("ascii")) if found else None
+
+
 def read(data: bytes, *, pending: bool) -> Blob:
-    """The blob that such an object describes; raises Damaged."""
+    """The blob that such an object describes; raises Damaged, Buried."""
+    if tombstone := read_tomb(data):
+        raise buried(tombstone)
     try:
         fields = json.loads(data)
         locator, description = fields["data"], json.dumps(fields["blob"])

@@ -6,13 +6,15 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
 from common.faults import checkpoint
 from repository.storage.digest import Digest, slices
 from repository.storage.errors import Busy, Missing, StorageError
-from repository.storage.interface import Blob
+from repository.storage.footer import buried
+from repository.storage.interface import Blob, Tombstone
 from repository.storage.s3_keys import INCOMING, data_key, mark_key, written
 from repository.storage.s3_wire import Wire
 
@@ -24,9 +26,13 @@ _log = logging.getLogger(__name__)
 class S3Upload:
     """An upload into the S3 store; keeps at most 10 MiB in memory."""
 
-    def __init__(self, wire: Wire, later: Callable[[str], None]) -> None:
+    def __init__(
+        self, wire: Wire, later: Callable[[str], None], looking: Callable[[str], Future[Tombstone | None]]
+    ) -> None:
+        """``looking`` begins to look for a tombstone."""
         self._wire = wire
         self._later = later
+        self._looking = looking
         self._attempt = secrets.token_hex(16)
         self._key = data_key(self._attempt)
         self._digest = Digest()
@@ -58,6 +64,7 @@ class S3Upload:
 
     def commit(self, unique_id: str, mime_type: str) -> Blob:
         """Mark the document, then let the store acknowledge its bytes: nothing unmarked is ever there to be found."""
+        tombstone = self._looking(unique_id)
         blob = Blob(
             unique_id=unique_id,
             mime_type=mime_type,
@@ -76,6 +83,8 @@ class S3Upload:
         checkpoint("blob.marked")
         self._finish()
         checkpoint("blob.synced")
+        if found := tombstone.result():
+            raise buried(found)
         if self._upload:
             self._later(f"{INCOMING}{self._attempt}")
         self._mark = self._upload = ""

@@ -39,6 +39,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "SubmitObjectsRequest": {"RegistryObjectList": {"Identifiable": []}},
         "Document": [{"_value_1": b"%PDF", "id": "Document01"}],
     },
+    "DocumentRegistry_DeleteDocumentSet": {"ObjectRefList": {"ObjectRef": [{"id": "urn:uuid:14d4debf"}]}},
+    "DocumentRepository_RemoveDocuments": {
+        "DocumentRequest": [{"RepositoryUniqueId": "1.2.3", "DocumentUniqueId": "1.2.3.4"}]
+    },
     "DocumentRepository_RetrieveDocumentSet": {
         "DocumentRequest": [{"RepositoryUniqueId": "1.2.3", "DocumentUniqueId": "1.2.3.4"}]
     },
@@ -51,6 +55,8 @@ ACTIONS = {
     "DocumentRegistry_UpdateDocumentSet": "urn:ihe:iti:2010:UpdateDocumentSet",
     "DocumentRegistry_RestrictedUpdateDocumentSet": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
     "DocumentRepository_ProvideAndRegisterDocumentSet-b": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+    "DocumentRegistry_DeleteDocumentSet": "urn:ihe:iti:2010:DeleteDocumentSet",
+    "DocumentRepository_RemoveDocuments": "urn:ihe:iti:2017:RemoveDocuments",
     "DocumentRepository_RetrieveDocumentSet": "urn:ihe:iti:2007:RetrieveDocumentSet",
 }
 
@@ -160,6 +166,7 @@ def our_schema() -> etree.XMLSchema:
             "urn:ihe:iti:xds-b:2007": "xds.xsd",
             "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0": "query.xsd",
             "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0": "lcm.xsd",
+            "urn:ihe:iti:rmd:2017": "rmd.xsd",
         },
     )
 
@@ -177,7 +184,7 @@ def body_of(root: etree._Element) -> etree._Element:
 
 def example_bodies() -> Iterator[tuple[str, etree._Element]]:
     """The example messages of the transactions these WSDLs describe, and of those they will."""
-    for number in (18, 41, 42, 43, 51, 57, 61, 62):
+    for number in (18, 41, 42, 43, 51, 57, 61, 62, 86):
         for path in sorted((SHARED / "examples").glob(f"iti{number}-*.xml")):
             yield path.name, body_of(etree.parse(str(path)).getroot())
 

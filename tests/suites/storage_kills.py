@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from repository.storage import DocumentStore
+import pytest
+
+from repository.storage import Buried, DocumentStore
 from tests.suites.storage_suite import content_of, some_bytes
 
 _IN_BATCHES = ("blob.settled", "mark.swept")  # how often these are met depends on how fast the rest is
@@ -28,6 +30,8 @@ for unique_id in ("1", "2"):
     print("committed", unique_id, flush=True)
     store.settle(blob)
     print("settled", unique_id, flush=True)
+store.bury(store.find("2")[0], "a message")
+print("buried", flush=True)
 store.close()
 print("closed", flush=True)
 """
@@ -69,7 +73,7 @@ def kill_at_every_step(
 ) -> list[str]:
     """Kill the story once at each step it has, each time on a new place, and judge; the places, swept."""
     met = steps(new_place(), service, size, trace)
-    assert {"blob.written:1", "blob.synced:2", "blob.marked:1", "mark.removed:2"} <= set(met)
+    assert {"blob.written:1", "blob.synced:2", "blob.marked:1", "mark.removed:2", "blob.buried:1"} <= set(met)
     places = []
     for step in met:
         place = new_place()
@@ -85,6 +89,11 @@ def judge(store: DocumentStore, size: int, said: list[str], step: str) -> None:
     store.uploads_abandoned(0)
     for unique_id in ("1", "2"):
         found = store.find(unique_id)
+        if unique_id == "2" and store.tombstone("2"):
+            assert found == [], step
+            assert f"settled {unique_id}" in said, step
+            continue
+        assert "buried" not in said or unique_id != "2", step
         if f"committed {unique_id}" in said:
             assert found, step
         if f"settled {unique_id}" in said:
@@ -93,5 +102,13 @@ def judge(store: DocumentStore, size: int, said: list[str], step: str) -> None:
             assert content_of(store, blob) == some_bytes(size), step
             store.verify(blob)
     for blob in list(store.pending(0)):
-        store.settle(blob)
+        try:
+            store.settle(blob)
+        except Buried:
+            store.remove(blob)
+    if tombstone := store.tombstone("2"):
+        assert (tombstone.size, tombstone.message_id) == (size, "a message")
+        assert store.find("2") == []
+        with pytest.raises(Buried), store.upload() as upload:
+            upload.commit("2", "text/plain")
     store.close()

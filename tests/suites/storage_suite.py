@@ -10,13 +10,14 @@ import hashlib
 import random
 import resource
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from repository.storage import Blob, Conflict, Damaged, DocumentStore, Missing
+from repository.storage import Blob, Buried, Busy, Conflict, Damaged, DocumentStore, Missing
 
 MIB = 1024 * 1024
 ODD_IDS = {
@@ -136,6 +137,68 @@ class StorageSuite:
         assert store.settle(stored(store, "1.2.3")) == first
         store.close()
         assert list(reopen().all()) == [first]
+
+    def test_what_was_buried_is_gone_and_nothing_is_taken_for_it(
+        self, store: DocumentStore, reopen: Callable[[], DocumentStore]
+    ) -> None:
+        blob, other = settled(store, "1.2.3"), settled(store, "1.2.4")
+        before = time.time()
+        store.bury(blob, "urn:uuid:a-message")
+
+        for each in (store, reopen()):
+            assert each.find("1.2.3") == []
+            assert list(each.all()) == [other]
+            assert list(each.pending(0)) == []
+            found = each.tombstone("1.2.3")
+            assert found is not None
+            assert (found.unique_id, found.sha1, found.size) == ("1.2.3", blob.sha1, blob.size)
+            assert (found.message_id, before - 1 < found.buried_at < time.time() + 1) == ("urn:uuid:a-message", True)
+            for content in (b"a letter", b"another one"):
+                with pytest.raises(Buried):
+                    stored(each, "1.2.3", content)
+            assert list(each.pending(0)) == []
+            assert each.tombstone("1.2.4") is None
+        store.close()
+        assert list(reopen().all()) == [other]
+
+    def test_burying_is_idempotent_and_keeps_its_first_date(self, store: DocumentStore) -> None:
+        blob = settled(store, "1.2.3")
+        store.bury(blob, "first")
+        first = store.tombstone("1.2.3")
+        store.bury(blob, "second")
+        assert store.tombstone("1.2.3") == first
+
+    def test_burying_takes_every_copy_that_is_marked(
+        self, store: DocumentStore, reopen: Callable[[], DocumentStore]
+    ) -> None:
+        blob = settled(store, "1.2.3")
+        copies = [stored(reopen(), "1.2.3"), stored(store, "1.2.3", b"another content")]
+
+        store.bury(blob)
+
+        for copy in copies:
+            with pytest.raises(Buried):
+                store.settle(copy)
+            store.remove(copy)
+        assert list(reopen().all()) == []
+        with pytest.raises(Buried):
+            store.settle(blob)
+
+    def test_r7_a_reader_that_has_a_document_open_gets_all_of_it_or_breaks(self, store: DocumentStore) -> None:
+        content = some_bytes(3 * MIB)
+        blob = settled(store, "1.2.3", content)
+        with store.read(blob, 65_536) as reader:
+            pieces = iter(reader)
+            got = next(pieces)
+            store.bury(blob)
+            try:
+                got += b"".join(pieces)
+            except (Busy, Missing):
+                assert len(got) < len(content)
+            else:
+                assert got == content
+        with pytest.raises((Missing, Damaged)):
+            content_of(store, blob)
 
     def test_d8_another_content_never_replaces_the_first(self, store: DocumentStore) -> None:
         first = settled(store, "1.2.3", b"the first")

@@ -26,8 +26,10 @@ CONFIG = """\
 register = "{registry}"
 query = "{registry}"
 multi_patient_query = "{registry}"
+remove_metadata = "{registry}"
 provide = "{repository}"
 retrieve = "{repository}"
+remove_documents = "{repository}"
 
 [patients]
 template = "{{nhs}}^^^&2.16.840.1.113883.2.1.4.1&ISO"
@@ -46,8 +48,9 @@ def s3_settings(server: S3Service) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("back_end", ["sqlite and folder", "postgresql and s3"])
-def test_every_case_of_the_core_collections_passes(
-    back_end: str, tmp_path: Path, request: pytest.FixtureRequest
+@pytest.mark.parametrize("collection", ["core", "rm", "rd"])
+def test_every_case_of_the_collections_passes(
+    collection: str, back_end: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     settings = {"CODES": str(KIT / "toolkitx" / "environment" / "default" / "codes.xml")}
     if back_end == "postgresql and s3":
@@ -60,7 +63,7 @@ def test_every_case_of_the_core_collections_passes(
 
     command = [sys.executable, "-m", "nist", "--testkit", str(KIT / "toolkitx" / "testkit"), "--config", str(config)]
     run = subprocess.run(
-        [*command, "--collection", "core", "--log", str(tmp_path / "log")],
+        [*command, "--collection", collection, "--log", str(tmp_path / "log")],
         env={**os.environ, "PYTHONPATH": str(KIT), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
