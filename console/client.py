@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from common.client import DocumentAdministrator, DocumentConsumer, QueryRefused
+from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
 from common.settings import Settings
@@ -21,6 +21,16 @@ def consumer(settings: Settings) -> DocumentConsumer:
     return DocumentConsumer(
         settings.registry_url,
         settings.repository_addresses,
+        connect_timeout=settings.connect_timeout,
+        answer_timeout=settings.request_timeout,
+    )
+
+
+def source(settings: Settings) -> DocumentSource:
+    """Submits to the Repository; what is submitted may name another source."""
+    return DocumentSource(
+        settings.repository_url,
+        source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
     )

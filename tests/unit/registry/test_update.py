@@ -547,7 +547,7 @@ def test_rmu_what_a_restricted_update_may_change_changes(registry: SmallRegistry
         ({"logical_id": None}, ErrorCode.XDSInvalidRequestException),
         ({"language_code": None}, ErrorCode.XDSRegistryMetadataError),
     ],
-    ids=str,
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else str(each),
 )
 def test_rmu_what_it_may_not_change_stays(registry: SmallRegistry, differs: dict[str, Any], code: ErrorCode) -> None:
     assert code in restricted(registry, a_letter(registry), **differs)
