@@ -71,7 +71,10 @@ class Register:
 
     def _once(self, submission: Submission, message_id: str | None, digest: str, correlation: str) -> RegistryResponse:
         needs = wanted(submission)
-        with self._database.write(single=_is_plain(submission, needs)) as work:
+        plain = _is_plain(submission, needs)
+        with self._database.write(single=plain) as work:
+            if not plain:
+                registering.hold(work, needs.patient_ids)
             known = registering.known(work, needs)
             objections = [
                 *STRUCTURE.check(submission, known),

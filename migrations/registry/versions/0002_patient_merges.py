@@ -1,0 +1,42 @@
+"""Merges of patients: a record of each, and what every object was filed under before.
+
+All of it is additional and may be NULL, so that the release before works on: its rows are not merged ones.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+STRING = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+MOVED = ("submission_set", "entry", "folder", "association")
+
+
+def upgrade() -> None:
+    """A table, and a column without a default in each of four: no row is rewritten."""
+    for table in MOVED:
+        op.add_column(table, sa.Column("filed_under", STRING))
+    op.create_table(
+        "patient_merge",
+        sa.Column("merge_id", STRING, primary_key=True),
+        sa.Column("subsumed", STRING, nullable=False),
+        sa.Column("survivor", STRING, nullable=False),
+        sa.Column("merged_at", STRING, nullable=False),
+        sa.Column("message_id", STRING, nullable=False),
+        sa.Column("undone_at", STRING),
+    )
+    op.create_index("patient_merge_by_subsumed", "patient_merge", ["subsumed"])
+    op.create_index("patient_merge_by_survivor", "patient_merge", ["survivor"])
+
+
+def downgrade() -> None:
+    """What was merged stays merged."""
+    op.drop_table("patient_merge")
+    for table in MOVED:
+        op.drop_column(table, "filed_under")
