@@ -84,6 +84,9 @@ class Settings:
     patient_authority: str = setting(
         oid(), "2.16.840.1.113883.2.1.4.1", "OID of the patient identifier domain; the default is the NHS Number."
     )
+    patient_namespaces: str = setting(
+        text(), "NHS", "Names, with commas, by which feeds in HL7 v2 may mean the patient identifier domain (CX.4.1)."
+    )
     patient_policy: str = setting(
         choice("valid", "fed"),
         "valid",

@@ -9,8 +9,11 @@ from common.db import Database, open_database
 from common.observe.health import Health
 from common.settings import Settings
 from common.web.operations import operations
+from registry.feed import Authority, Feed
+from registry.patients import Patients
 from registry.policy import AffinityDomain
 from registry.register import Register
+from registry.relink import Relink
 from registry.routes import Routes, door
 from registry.search import Limits, Search
 
@@ -23,11 +26,22 @@ def affinity_domain(settings: Settings) -> AffinityDomain:
     )
 
 
+def open_store(settings: Settings) -> Database:
+    """The Registry's database."""
+    return open_database(settings.database_url, pool=settings.database_connections, wait=settings.database_wait)
+
+
+def create_feed(settings: Settings, database: Database) -> Feed:
+    """What carries out messages of patient feeds in HL7 v2; its database has to be migrated already."""
+    domain = affinity_domain(settings)
+    names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
+    authority = Authority(settings.patient_authority, names)
+    return Feed(Patients(database, domain), Relink(database, domain), authority)
+
+
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """The Registry; its database has to be migrated already."""
-    store = database or open_database(
-        settings.database_url, pool=settings.database_connections, wait=settings.database_wait
-    )
+    store = database or open_store(settings)
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)

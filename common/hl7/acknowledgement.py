@@ -16,7 +16,7 @@ def acknowledgement(
 ) -> bytes:
     """The answer to a message, or to what could not be read as one; ``now`` is a DTM."""
     delimiters = message.delimiters if message else DEFAULT
-    version = (message.version if message else "")[:10] or "2.3.1"
+    version = message.version[:10] if message and message.version.startswith("2.") else "2.3.1"
     code = refusal.ack if refusal else Ack.ACCEPT
     msa = [code.value, _echo(message, 10)]
     if refusal:

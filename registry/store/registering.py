@@ -148,6 +148,19 @@ def _taken_and_known(work: Work, wanted: Wanted) -> Known:
     return found
 
 
+@lru_cache
+def _taken(size: int) -> Statement:
+    c = identifier.c
+    return Statement(select(c.value, c.kind, c.hash, c.size).where(among(c.value, size)))
+
+
+def taken(work: Work, submission: Submission) -> dict[str, Taken]:
+    """The uniqueIds of a submission that are registered already, as those of new versions are."""
+    filed = (*submission.submission_sets, *submission.entries, *submission.folders)
+    found = fetch(work, _taken, {item.unique_id for item in filed if item.unique_id})
+    return {value: Taken(kind, hash_, size) for value, kind, hash_, size in found}
+
+
 def _objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
     """Registered objects of any kind by their UUIDs."""
     found: dict[str, KnownObject] = {}

@@ -44,7 +44,7 @@ def fetch(work: Work, statement: Callable[[int], Statement], values: Iterable[st
     return found
 
 
-def run(work: Work, statement: Callable[[int], Statement], values: Iterable[str], **more: str) -> int:
+def run(work: Work, statement: Callable[[int], Statement], values: Iterable[str], **more: Any) -> int:
     """As ``fetch``, for a statement that changes rows; the number of rows changed."""
     ordered = sorted(set(values))
     count = 0
