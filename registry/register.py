@@ -110,6 +110,7 @@ class Register:
     def _take_effect(self, work: Work, submission: Submission, now: str) -> None:
         """Names, versions, deprecations and folders (ITI TF-2 3.42.4.1.3.3)."""
         effects.name_objects(submission, self._new_id)
+        effects.complete_memberships(submission, self._new_id)
         effects.stamp(submission.folders, now)
         if replaced := effects.replaced(submission):
             effects.join_folders(submission, registering.folders_holding(work, replaced), self._new_id)
