@@ -84,7 +84,11 @@ class Pas:
 
     def __init__(self, port: int, context: ssl.SSLContext | None = None, seconds: float = 20) -> None:
         plain = _connected(port, seconds)
-        self._socket = context.wrap_socket(plain, server_hostname="localhost") if context else plain
+        try:
+            self._socket = context.wrap_socket(plain, server_hostname="localhost") if context else plain
+        except OSError:
+            plain.close()
+            raise
         self._socket.settimeout(seconds)
         self._left = b""
 
@@ -132,9 +136,9 @@ def _connected(port: int, seconds: float) -> socket.socket:
 
 
 @contextlib.contextmanager
-def a_pas(port: int) -> Iterator[Pas]:
+def a_pas(port: int, context: ssl.SSLContext | None = None) -> Iterator[Pas]:
     """A connection, closed at the end."""
-    made = Pas(port)
+    made = Pas(port, context)
     try:
         yield made
     finally:
