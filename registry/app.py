@@ -10,6 +10,7 @@ from common.observe.health import Health
 from common.settings import Settings
 from common.web.operations import operations
 from registry.feed import Authority, Feed
+from registry.feed_v3 import FeedV3
 from registry.patients import Patients
 from registry.policy import AffinityDomain
 from registry.register import Register
@@ -45,7 +46,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
-    routes = Routes(Register(store, domain, max_objects=settings.max_objects), search)
+    feed = FeedV3(Patients(store, domain), settings.patient_authority)
+    routes = Routes(Register(store, domain, max_objects=settings.max_objects), search, feed)
     app = Flask("portolan.registry", static_folder=None)
     app.register_blueprint(door(routes, settings).blueprint())
     health = Health({"database": store.ping})
