@@ -86,10 +86,10 @@ class Patients:
             if problem := merge_problem(subsumed, survivor, found, self._domain):
                 return problem
             made = merging.Merge(self._new_id(), subsumed, survivor, self._now(), message_id, None)
-            moved = merging.merge(work, made)
+            merging.merge(work, made)
             checkpoint("merge.moved")
             work.commit()
-        log.info("merged two patients", extra={"moved": moved})
+        log.info("merged two patients")
         return None
 
     @staticmethod

@@ -131,7 +131,7 @@ def joined(values: Sequence[str]) -> str | None:
 
 
 class bytes_replaced(FunctionElement[bytes]):  # noqa: N801
-    """A column of UTF-8 bytes in which the first occurrence of one text is another; unchanged where there is none."""
+    """A column of UTF-8 bytes in which one text is replaced by another wherever it stands."""
 
     type = LargeBinary()
     inherit_cache = True
@@ -141,11 +141,8 @@ class bytes_replaced(FunctionElement[bytes]):  # noqa: N801
 @compiles(bytes_replaced, "postgresql")
 def _replaced_postgresql(element: FunctionElement[bytes], compiler: SQLCompiler, **kw: Any) -> str:
     column, old, new = (compiler.process(each, **kw) for each in element.clauses)
-    found = f"position(convert_to({old}, 'UTF8') in {column})"
-    return (
-        f"CASE WHEN {found} > 0 THEN overlay({column} placing convert_to({new}, 'UTF8') from {found} "
-        f"for octet_length(convert_to({old}, 'UTF8'))) ELSE {column} END"
-    )
+    # As text: the search for bytes that PostgreSQL has is three times as slow.
+    return f"convert_to(replace(convert_from({column}, 'UTF8'), {old}, {new}), 'UTF8')"
 
 
 @compiles(bytes_replaced)

@@ -5,6 +5,7 @@ Tolerant by design: only what a registry acts on is looked for, wherever optiona
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,10 @@ ACKNOWLEDGEMENT: Final = "MCCI_IN000002UV01"
 _INTERACTIONS: Final = "2.16.840.1.113883.1.6"
 _CONDITIONS: Final = "2.16.840.1.113883.12.357"
 _LONGEST: Final = 256
+_MODES: Final = ("P", "T", "D")
+_UID: Final = re.compile(
+    r"[0-2](?:\.(?:0|[1-9][0-9]*))*|[0-9A-Za-z]{8}(?:-[0-9A-Za-z]{4}){3}-[0-9A-Za-z]{12}|[A-Za-z][A-Za-z0-9-]*"
+)
 _PATIENT: Final = ("controlActProcess", "subject", "registrationEvent", "subject1", "patient", "id")
 _PRIOR: Final = (
     "controlActProcess", "subject", "registrationEvent", "replacementOf", "priorRegistration", "subject1",
@@ -94,8 +99,11 @@ def read_identity(root: Element) -> IdentityMessage:
 
 
 def _ii(item: Id) -> str:
+    """An id as it came; one whose root is no OID, UUID or reserved name (data type UID) is told as unknown."""
+    if not _UID.fullmatch(item.root):
+        return '<id nullFlavor="NI"/>'
     extension = f" extension={quoteattr(item.extension)}" if item.extension else ""
-    return f"<id root={quoteattr(item.root)}{extension}/>" if item.root else '<id nullFlavor="NI"/>'
+    return f"<id root={quoteattr(item.root)}{extension}/>"
 
 
 def _party(side: str, type_code: str, device: Id) -> str:
@@ -118,10 +126,11 @@ _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def write_acknowledgement(message: IdentityMessage, *, own_id: Id, now: str, detail: Detail | None = None) -> bytes:
     """MCCI_IN000002UV01: commit accept, or commit error with its reason; ``now`` is a DTM."""
     code = "CE" if detail else "CA"
+    mode = message.processing_code if message.processing_code in _MODES else "P"
     return (
         f'<{ACKNOWLEDGEMENT} xmlns="{HL7}" ITSVersion="XML_1.0">{_ii(own_id)}<creationTime value="{now}"/>'
         f'<interactionId root="{_INTERACTIONS}" extension="{ACKNOWLEDGEMENT}"/>'
-        f'<processingCode code={quoteattr(message.processing_code or "P")}/><processingModeCode code="T"/>'
+        f'<processingCode code="{mode}"/><processingModeCode code="T"/>'
         f'<acceptAckCode code="NE"/>{_party("receiver", "RCV", message.sender)}'
         f"{_party('sender', 'SND', message.receiver)}"
         f'<acknowledgement><typeCode code="{code}"/><targetMessage>{_ii(message.id)}</targetMessage>'

@@ -106,9 +106,13 @@ def _marks(from_id: str, to_id: str) -> dict[str, str]:
     return found
 
 
+def _named(table: Table) -> list[Any]:
+    """The columns that hold an object's names."""
+    return [table.c.entry_uuid] + ([table.c.unique_id] if "unique_id" in table.c else [])
+
+
 def _names(table: Table, *of_whom: Any) -> list[Any]:
-    columns = [table.c.entry_uuid] + ([table.c.unique_id] if "unique_id" in table.c else [])
-    return [select(column).where(*of_whom) for column in columns]
+    return [select(column).where(*of_whom) for column in _named(table)]
 
 
 def _rename(selects: list[Any]) -> Update:
@@ -124,14 +128,31 @@ def _rename(selects: list[Any]) -> Update:
 _RENAME: Final = Statement(
     _rename([one for table in MOVED for one in _names(table, table.c.patient_id == bindparam("from_id"))])
 )
-_MOVE: Final = tuple(
-    Statement(
-        update(table)
-        .where(table.c.patient_id == bindparam("from_id"))
-        .values(_values(table, kind, func.coalesce(table.c.filed_under, bindparam("from_id"))))
-    )
+_MOVES: Final = tuple(
+    update(table)
+    .where(table.c.patient_id == bindparam("from_id"))
+    .values(_values(table, kind, func.coalesce(table.c.filed_under, bindparam("from_id"))))
     for table, kind in _KINDS
 )
+_MOVE: Final = tuple(map(Statement, _MOVES))
+
+
+def _moving_all() -> Statement:
+    """The objects and their names by one statement, which reads each row once."""
+    moved = [
+        each.returning(*_named(table)).cte(f"moved_{table.name}") for each, table in zip(_MOVES, MOVED, strict=True)
+    ]
+    names = union_all(*(select(column.label("name")) for cte in moved for column in cte.c)).subquery("names")
+    c = identifier.c
+    return Statement(
+        update(identifier)
+        .where(c.value == names.c.name, c.patient_id == bindparam("from_id"))
+        .values(patient_id=bindparam("to_id"))
+        .add_cte(*moved)
+    )
+
+
+_MOVE_ALL: Final = _moving_all()
 _RETIRE: Final = Statement(
     update(patient).where(patient.c.patient_id == bindparam("p")).values(merged_into=bindparam("survivor"))
 )
@@ -140,15 +161,17 @@ _RECORD: Final = Statement(
 )
 
 
-def merge(work: Work, made: Merge) -> int:
-    """Everything of the subsumed patient is the survivor's; the number of objects moved. Both are locked already."""
+def merge(work: Work, made: Merge) -> None:
+    """Everything of the subsumed patient is the survivor's. Both are locked already."""
     values = {"from_id": made.subsumed, "to_id": made.survivor, **_marks(made.subsumed, made.survivor)}
-    work.run(_RENAME, values)
-    moved = sum(work.run(each, values) for each in _MOVE)
+    if work.takes_many_inserts_at_once:
+        work.run(_MOVE_ALL, values)
+    else:
+        for each in (_RENAME, *_MOVE):
+            work.run(each, values)
     work.run(_RETIRE, {"p": made.subsumed, "survivor": made.survivor})
     record = {name: getattr(made, name) for name in Merge.__dataclass_fields__}
     work.run(_RECORD, record)
-    return moved
 
 
 @lru_cache

@@ -33,10 +33,16 @@ def upgrade() -> None:
     )
     op.create_index("patient_merge_by_subsumed", "patient_merge", ["subsumed"])
     op.create_index("patient_merge_by_survivor", "patient_merge", ["survivor"])
+    if op.get_bind().dialect.name == "postgresql":
+        # A SubmissionSet's fragment has 3 to 5 KB: just too little to be compressed so far, and just too much for two
+        # rows on a page. From now on new ones are a third of that, which a merge rewrites so much the faster.
+        op.execute("ALTER TABLE submission_set SET (toast_tuple_target = 3000)")
 
 
 def downgrade() -> None:
     """What was merged stays merged."""
     op.drop_table("patient_merge")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE submission_set SET (toast_tuple_target = 5000)")
     for table in MOVED:
         op.drop_column(table, "filed_under")
