@@ -116,6 +116,8 @@ class MllpServer:
             log.info("a connection was closed: nothing came in time")
         except (OSError, ssl.SSLError):
             log.info("a connection was lost")
+        except Exception:
+            log.exception("a connection was closed: its message broke down")
         finally:
             self._open.pop(task, None)
             writer.close()

@@ -161,10 +161,15 @@ _RECORD: Final = Statement(
 )
 
 
+_PATIENCE: Final = Statement(text("SET LOCAL statement_timeout = '10min'"))
+"""A patient may have more documents than a request's time allows to move, and nobody can send a smaller merge."""
+
+
 def merge(work: Work, made: Merge) -> None:
     """Everything of the subsumed patient is the survivor's. Both are locked already."""
     values = {"from_id": made.subsumed, "to_id": made.survivor, **_marks(made.subsumed, made.survivor)}
     if work.takes_many_inserts_at_once:
+        work.run(_PATIENCE)
         work.run(_MOVE_ALL, values)
     else:
         for each in (_RENAME, *_MOVE):
@@ -204,6 +209,8 @@ _UNDONE: Final = Statement(
 def unmerge(work: Work, undone: Merge, filed_under: Iterable[str], now: str) -> int:
     """Give back what was filed under these ids; the number of objects moved. Both patients are locked already."""
     names = sorted(set(filed_under))
+    if work.takes_many_inserts_at_once:
+        work.run(_PATIENCE)
     values: dict[str, Any] = {"from_id": undone.survivor, "to_id": undone.subsumed}
     values |= _marks(undone.survivor, undone.subsumed)
     values |= {f"v{number}": name for number, name in enumerate(names)}
