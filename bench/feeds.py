@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from sqlalchemy import create_engine, text
 
 from common.db import open_database
 from registry.register import Register
@@ -68,6 +69,15 @@ def fill(url: str, patients: list[str], documents: int) -> None:
     database.close()
 
 
+def settle(url: str) -> None:
+    """Have PostgreSQL write out what the filling left, which is no part of a merge."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))
+    engine.dispose()
+
+
 @click.command()
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="postgresql", show_default=True)
 @click.option("--messages", default=1500, show_default=True, help="Messages of each connection.")
@@ -92,6 +102,8 @@ def main(database: str, messages: int, documents: int) -> None:
         schema.upgrade(opened)
         opened.close()
         fill(url, patients, documents)
+        if database == "postgresql":
+            settle(url)
         pas = Pas(pair.mllp, seconds=120)
         began = time.perf_counter()
         assert pas.send(merged(*patients)).code == "AA"

@@ -115,7 +115,7 @@ class Patients:
             undoing = Undoing(
                 survivor_merged_away=found[standing.survivor].merged_into is not None,
                 moving=going,
-                ties=merging.ties(work, going),
+                ties=merging.ties(work, standing.survivor, filed_under),
                 with_later_version=merging.split_versions(work, standing.survivor, filed_under),
             )
             if problems := list(objections(undoing)):

@@ -231,39 +231,49 @@ class Tie:
     is_inclusion: bool
 
 
-@lru_cache
-def _moving(size: int) -> Statement:
-    return Statement(
-        union_all(
-            *(
-                select(table.c.entry_uuid, literal_column(f"'{table.name}'")).where(
-                    table.c.patient_id == bindparam("survivor"), among(table.c.filed_under, size)
-                )
-                for table in MOVED
+def _going(size: int) -> Any:
+    """The objects of a survivor that were filed under some ids."""
+    return union_all(
+        *(
+            select(table.c.entry_uuid).where(
+                table.c.patient_id == bindparam("survivor"), among(table.c.filed_under, size)
             )
+            for table in MOVED
         )
     )
 
 
+@lru_cache
+def _moving(size: int) -> Statement:
+    return Statement(_going(size))
+
+
+def _given(survivor: str, filed_under: Iterable[str]) -> tuple[int, dict[str, str]]:
+    names = sorted(set(filed_under))
+    return len(names), {"survivor": survivor, **{f"v{number}": name for number, name in enumerate(names)}}
+
+
 def moving(work: Work, survivor: str, filed_under: Iterable[str]) -> set[str]:
     """The objects of a survivor that were filed under these ids."""
-    names = sorted(set(filed_under))
-    values = {"survivor": survivor, **{f"v{number}": name for number, name in enumerate(names)}}
-    return {row[0] for row in work.rows(_moving(len(names)), values)}
+    size, values = _given(survivor, filed_under)
+    return {row[0] for row in work.rows(_moving(size), values)}
 
 
 @lru_cache
-def _ties(size: int) -> Statement:
+def _ties(size: int, end: str) -> Statement:
     c = association.c
+    going = _going(size).cte("going")
     included = select(literal_column("1")).where(submission_set.c.entry_uuid == c.source).exists()
     document = select(literal_column("1")).where(entry.c.entry_uuid == c.target).exists()
-    at = or_(among(c.source, size), among(c.target, size), among(c.entry_uuid, size))
-    return Statement(select(c.entry_uuid, c.source, c.target, included & document).where(at))
+    chosen = select(c.entry_uuid, c.source, c.target, included & document)
+    return Statement(chosen.join(going, going.c.entry_uuid == c[end]))
 
 
-def ties(work: Work, objects: Iterable[str]) -> list[Tie]:
-    """All Associations that are among some objects, or join one of them."""
-    return [Tie(name, source, target, bool(kind)) for name, source, target, kind in fetch(work, _ties, objects)]
+def ties(work: Work, survivor: str, filed_under: Iterable[str]) -> list[Tie]:
+    """All Associations that are among those objects, or join one of them."""
+    size, values = _given(survivor, filed_under)
+    found = {row for end in ("entry_uuid", "source", "target") for row in work.rows(_ties(size, end), values)}
+    return [Tie(name, source, target, bool(kind)) for name, source, target, kind in sorted(found)]
 
 
 @lru_cache
@@ -272,7 +282,9 @@ def _split(size: int) -> Statement:
     selects = []
     for table in (entry, folder):
         other = table.alias("other")
-        goes = (table.c.patient_id == bindparam("survivor"), among(table.c.filed_under, size))
+        # Only what is not the latest version any more can have a later one.
+        mine = (table.c.patient_id == bindparam("survivor"), among(table.c.filed_under, size))
+        goes = (*mine, table.c.is_latest != 1)
         stays = or_(other.c.filed_under.is_(None), ~among(other.c.filed_under, size))
         selects.append(
             select(table.c.entry_uuid)
@@ -284,6 +296,5 @@ def _split(size: int) -> Statement:
 
 def split_versions(work: Work, survivor: str, filed_under: Iterable[str]) -> set[str]:
     """Objects of these ids that have got a new version under the survivor."""
-    names = sorted(set(filed_under))
-    values = {"survivor": survivor, **{f"v{number}": name for number, name in enumerate(names)}}
-    return {row[0] for row in work.rows(_split(len(names)), values)}
+    size, values = _given(survivor, filed_under)
+    return {row[0] for row in work.rows(_split(size), values)}
