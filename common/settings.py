@@ -19,6 +19,7 @@ from common.settings_types import (
     Row,
     addresses,
     bind,
+    bind_or_off,
     boolean,
     choice,
     database,
@@ -92,6 +93,9 @@ class Settings:
     patient_authority: str = setting(
         oid(), "2.16.840.1.113883.2.1.4.1", "OID of the patient identifier domain; the default is the NHS Number."
     )
+    patient_namespaces: str = setting(
+        text(), "NHS", "Names, with commas, by which feeds in HL7 v2 may mean the patient identifier domain (CX.4.1)."
+    )
     patient_policy: str = setting(
         choice("valid", "fed"),
         "valid",
@@ -104,12 +108,29 @@ class Settings:
         choice("empty", "error"), "empty", "How a query for an unknown patient is answered."
     )
 
+    patient_unmerge: bool = setting(
+        boolean(), False, "Whether an administrator may undo a merge of patients (`portolan patients unmerge`)."
+    )
+
     registry_bind: str = setting(bind(), "127.0.0.1:8010", "Where the Registry listens.")
     registry_url: str = setting(
         web(), "http://127.0.0.1:8010/registry", "The Registry's address as others use it, and as its WSDL says it."
     )
     registry_workers: int = setting(whole(0, 256), 0, "Registry processes; 0 means as many as the cores suit.")
     registry_threads: int = setting(whole(1, 1000), 16, "Blocking threads per Registry process.")
+    registry_mllp_bind: str = setting(
+        bind_or_off(), "127.0.0.1:8060", "Where the Registry listens for patient feeds over MLLP; `off` for nowhere."
+    )
+    mllp_tls_certificate: str = setting(
+        text(), "", "File with the certificate (PEM) that feeds over MLLP are served with; without one there is no TLS."
+    )
+    mllp_tls_key: str = setting(text(), "", "File with the certificate's key, where it is not in the same file.")
+    mllp_tls_client_ca: str = setting(
+        text(),
+        "",
+        "File with the authorities (PEM) whose clients may connect; without it no client is asked who it is.",
+    )
+    mllp_threads: int = setting(whole(1, 100), 8, "Messages of feeds over MLLP that are carried out at once.")
     repository_bind: str = setting(bind(), "127.0.0.1:8020", "Where the Repository listens.")
     repository_url: str = setting(
         web(), "http://127.0.0.1:8020/repository", "The Repository's address as others use it, and as its WSDL says it."
@@ -134,8 +155,17 @@ class Settings:
     max_query_values: int = setting(whole(1, 100_000), 1_000, "Most values of one query parameter.")
     max_gzip_ratio: int = setting(whole(1, 10_000), 100, "Most bytes that one byte of a compressed request unpacks to.")
 
+    mllp_max_bytes: int = setting(size(KIB, GIB), MIB, "Largest message over MLLP.")
+    mllp_max_connections: int = setting(whole(1, 100_000), 1_000, "Most connections over MLLP at a time.")
+
     request_timeout: float = setting(duration(1, _DAY), 300.0, "Longest time for a whole request.")
     idle_timeout: float = setting(duration(0.1, 3600), 10.0, "Longest silence within a request.")
+    mllp_message_timeout: float = setting(
+        duration(0.1, 3600), 30.0, "Longest time for a message over MLLP to arrive once it has begun."
+    )
+    mllp_idle_timeout: float = setting(
+        duration(1, 30 * _DAY), 3600.0, "Longest silence between messages over MLLP; then the connection is closed."
+    )
     connect_timeout: float = setting(duration(0.05, 60), 2.0, "Longest time to reach a neighbour.")
     answer_timeout: float = setting(duration(0.1, 3600), 30.0, "Longest time for a neighbour's answer.")
 
@@ -258,6 +288,10 @@ def _conflicts(settings: Settings) -> Iterator[str]:
     yield from _storage_conflicts(settings)
     if split_bind(settings.registry_bind) == split_bind(settings.repository_bind):
         yield f"registry_bind and repository_bind are both {settings.registry_bind}; give each its own port."
+    if settings.registry_mllp_bind in (settings.registry_bind, settings.repository_bind):
+        yield f"registry_mllp_bind is {settings.registry_mllp_bind}, as another address; give it its own port."
+    if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
+        yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "

@@ -215,6 +215,18 @@ def bind() -> Kind[str]:
     return Kind("`host:port` or `[IPv6]:port`, with a port from 1 to 65535", parse)
 
 
+def bind_or_off() -> Kind[str]:
+    """An address to listen on, or none."""
+
+    def parse(value: str) -> str:
+        if value in ("", "off"):
+            return "off"
+        split_bind(value)
+        return value
+
+    return Kind("`host:port` or `[IPv6]:port`, with a port from 1 to 65535; or `off`", parse)
+
+
 def oid() -> Kind[str]:
     """An OID (TF-3 Table 4.2.3.1.7-2)."""
     return Kind("an OID: numbers and dots, no leading zeros, at most 64 characters", lambda v: _require(is_oid(v), v))

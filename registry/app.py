@@ -10,8 +10,12 @@ from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.web.operations import operations
+from registry.feed import Authority, Feed
+from registry.feed_v3 import FeedV3
+from registry.patients import Patients
 from registry.policy import AffinityDomain
 from registry.register import Register
+from registry.relink import Relink
 from registry.remove import Remove
 from registry.routes import Routes, door
 from registry.search import Limits, Search
@@ -30,14 +34,25 @@ def affinity_domain(settings: Settings) -> AffinityDomain:
     )
 
 
+def open_store(settings: Settings) -> Database:
+    """The Registry's database."""
+    return open_database(settings.database_url, pool=settings.database_connections, wait=settings.database_wait)
+
+
+def create_feed(settings: Settings, database: Database) -> Feed:
+    """What carries out messages of patient feeds in HL7 v2; its database has to be migrated already."""
+    domain = affinity_domain(settings)
+    names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
+    authority = Authority(settings.patient_authority, names)
+    return Feed(Patients(database, domain), Relink(database, domain), authority)
+
+
 def create_app(settings: Settings, database: Database | None = None, *, deliver: bool = True) -> Flask:
     """The Registry; its databases have to be migrated already.
 
     With ``deliver`` it takes part in asynchronous exchange.
     """
-    store = database or open_database(
-        settings.database_url, pool=settings.database_connections, wait=settings.database_wait
-    )
+    store = database or open_store(settings)
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
@@ -47,6 +62,7 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
         search,
         Update(store, domain, max_objects=most),
         Remove(store, max_objects=most),
+        FeedV3(Patients(store, domain), settings.patient_authority),
     )
     app = Flask("portolan.registry", static_folder=None)
     outbox = open_outbox(settings, "registry") if deliver else None

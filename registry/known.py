@@ -77,7 +77,10 @@ class Known:
     objects: dict[str, KnownObject] = field(default_factory=dict)
     taken: dict[str, Taken] = field(default_factory=dict)
     taken_ids: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    """Patients that have a row, for whatever reason."""
     patients: set[str] = field(default_factory=set)
+    """Patients that came through a feed, and are not merged into another."""
     merged: set[str] = field(default_factory=set)
     transformations: set[str] = field(default_factory=set)
 

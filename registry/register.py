@@ -96,7 +96,10 @@ class Register:
         self, submission: Submission, rules: Rules, message_id: str | None, digest: str, correlation: str
     ) -> RegistryResponse:
         needs = wanted(submission)
-        with self._database.write(single=_is_plain(submission, needs)) as work:
+        plain = _is_plain(submission, needs)
+        with self._database.write(single=plain) as work:
+            if not plain:
+                registering.hold(work, needs.patient_ids)
             known = registering.known(work, needs)
             objections = [
                 *rules.structure.check(submission, known),
@@ -125,6 +128,7 @@ class Register:
     def _take_effect(self, work: Work, submission: Submission, now: str) -> None:
         """Names, versions, deprecations and folders (ITI TF-2 3.42.4.1.3.3)."""
         effects.name_objects(submission, self._new_id)
+        effects.complete_memberships(submission, self._new_id)
         effects.stamp(submission.folders, now)
         if replaced := effects.replaced(submission):
             effects.join_folders(submission, replaced, registering.folders_holding(work, replaced), self._new_id)

@@ -19,17 +19,31 @@ from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
-from common.standard.transactions import ITI_18, ITI_42, ITI_51, ITI_57, ITI_61, ITI_62, ITI_92, Transaction
+from common.standard.transactions import (
+    ITI_18,
+    ITI_42,
+    ITI_44_ADD,
+    ITI_44_MERGE,
+    ITI_44_REVISE,
+    ITI_51,
+    ITI_57,
+    ITI_61,
+    ITI_62,
+    ITI_92,
+    Transaction,
+)
 from common.web.answers import Reply, outcome
 from common.web.door import Address, Door, NoParts, Parts
 from common.web.elsewhere import Outbox
 from common.web.message import Message
+from registry.feed_v3 import FeedV3
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.remove import Remove
 from registry.search import Search
 from registry.update import Update
 
 _QUERIES: Final = (ITI_18, ITI_51)
+_FEEDS: Final = (ITI_44_ADD, ITI_44_REVISE, ITI_44_MERGE)
 _BREAKDOWNS: Final = (
     (DatabaseBusy, ErrorCode.XDSRegistryBusy, "the registry is busy: send the same message again later"),
     (DatabaseFull, ErrorCode.XDSRegistryOutOfResources, "the registry has no room: its operator has to make some"),
@@ -40,11 +54,12 @@ _BREAKDOWNS: Final = (
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, register: Register, search: Search, update: Update, remove: Remove) -> None:
+    def __init__(self, register: Register, search: Search, update: Update, remove: Remove, feed: FeedV3) -> None:
         self._register = register
         self._remove = remove
         self._search = search
         self._update = update
+        self._feed = feed
         self._actions: Mapping[Transaction, Callable[[Message], Reply]] = {
             ITI_18: self._answered,
             ITI_42: self._registered,
@@ -53,6 +68,7 @@ class Routes:
             ITI_61: self._registered,
             ITI_62: self._removed,
             ITI_92: self._updated,
+            **dict.fromkeys(_FEEDS, self._fed),
         }
 
     @property
@@ -100,9 +116,15 @@ class Routes:
         answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current())
         return Reply((answer.body,), outcome=outcome(answer.response))
 
+    def _fed(self, message: Message) -> Reply:
+        answered = self._feed.answer(message.transaction, message.envelope.body, correlation.current())
+        return Reply((answered.body,), outcome="Success" if answered.accepted else "Failure")
+
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
         """The answer for a breakdown of ours."""
         code, told = next((code, told) for kind, code, told in _BREAKDOWNS if isinstance(error, kind))
+        if transaction in _FEEDS:
+            return Reply((self._feed.failed(transaction, f"{told} [{correlation_id}]").body,), outcome="Failure")
         response = RegistryResponse(Status.FAILURE, (RegistryError(code, f"{told} [{correlation_id}]"),))
         write = write_query_response if transaction in _QUERIES else write_registry_response
         return Reply((write(response),), outcome=outcome(response))

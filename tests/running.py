@@ -126,7 +126,12 @@ class Pair:
     @property
     def services(self) -> Services:
         """Their addresses, to speak to."""
-        return Services(self.registry.url, self.repository.url)
+        return Services(self.registry.url, self.repository.url, mllp=self.mllp)
+
+    @property
+    def mllp(self) -> int:
+        """The port where the Registry listens for patient feeds."""
+        return int(self.settings["REGISTRY_MLLP_BIND"].rpartition(":")[2])
 
     def start(self) -> None:
         """Start both."""
@@ -159,10 +164,11 @@ def back_end(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
 def a_pair(data: Path, settings: Mapping[str, str] | None = None) -> Pair:
     """A pair on free ports, not started yet; ``settings`` are PORTOLAN_ variables without that prefix."""
     data.mkdir(parents=True, exist_ok=True)
-    registry, repository = free_port(), free_port()
+    registry, repository, mllp = free_port(), free_port(), free_port()
     named = {
         "DATA": str(data),
         "REGISTRY_BIND": f"127.0.0.1:{registry}",
+        "REGISTRY_MLLP_BIND": f"127.0.0.1:{mllp}",
         "REPOSITORY_BIND": f"127.0.0.1:{repository}",
         "REGISTRY_URL": f"http://127.0.0.1:{registry}/registry",
         "REPOSITORY_URL": f"http://127.0.0.1:{repository}/repository",

@@ -145,11 +145,12 @@ class Services:
     registry: str
     repository: str
     repository_id: str = "2.999.826.1.1"
+    mllp: int = 0
     session: requests.Session = field(default_factory=requests.Session)
 
     def apart(self) -> Services:
         """The same addresses over connections of their own, for a thread of its own."""
-        return Services(self.registry, self.repository, self.repository_id)
+        return Services(self.registry, self.repository, self.repository_id, self.mllp)
 
     def post(self, url: str, data: Any, content_type: str, **headers: str) -> requests.Response:
         """One HTTP POST."""

@@ -1,7 +1,7 @@
 """The door to a SQL database: units of work over PostgreSQL or SQLite, statements compiled once."""
 
 from common.db.database import Conflict, Database, DatabaseBusy, DatabaseError, DatabaseFull, Work, open_database
-from common.db.statement import Row, Statement, matches_any, value_contains
+from common.db.statement import Row, Statement, bytes_contain, bytes_replaced, matches_any, value_contains
 
 __all__ = [
     "Conflict",
@@ -12,6 +12,8 @@ __all__ = [
     "Row",
     "Statement",
     "Work",
+    "bytes_contain",
+    "bytes_replaced",
     "matches_any",
     "open_database",
     "value_contains",

@@ -51,13 +51,13 @@ class DatabaseFull(DatabaseError):  # noqa: N818
 
 
 class Conflict(DatabaseError):  # noqa: N818
-    """A unique key was taken by someone else meanwhile."""
+    """Someone else was first: a unique key is taken, or what a row needs is gone."""
 
 
 def _translated(error: Exception) -> DatabaseError:
     """What a driver's error means for the caller; the text names no values."""
     name = type(error).__name__
-    if isinstance(error, psycopg.errors.UniqueViolation):
+    if isinstance(error, pg.UniqueViolation | pg.NotNullViolation):
         return Conflict(name)
     if isinstance(error, sqlite3.IntegrityError):
         return Conflict(name)

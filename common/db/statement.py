@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Executable, FunctionElement
+from sqlalchemy import Boolean, ColumnElement, Executable, FunctionElement, LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
@@ -128,3 +128,44 @@ def sqlite_matches_any(values: str | None, pattern: str | None) -> bool:
 def joined(values: Sequence[str]) -> str | None:
     """Several values in one column; ``None`` for none."""
     return SEPARATOR + SEPARATOR.join(values) + SEPARATOR if values else None
+
+
+class bytes_replaced(FunctionElement[bytes]):  # noqa: N801
+    """A column of UTF-8 bytes in which one text is replaced by another wherever it stands."""
+
+    type = LargeBinary()
+    inherit_cache = True
+    name = "bytes_replaced"
+
+
+@compiles(bytes_replaced, "postgresql")
+def _replaced_postgresql(element: FunctionElement[bytes], compiler: SQLCompiler, **kw: Any) -> str:
+    column, old, new = (compiler.process(each, **kw) for each in element.clauses)
+    # As text: the search for bytes that PostgreSQL has is three times as slow.
+    return f"convert_to(replace(convert_from({column}, 'UTF8'), {old}, {new}), 'UTF8')"
+
+
+@compiles(bytes_replaced)
+def _replaced_default(element: FunctionElement[bytes], compiler: SQLCompiler, **kw: Any) -> str:
+    column, old, new = (compiler.process(each, **kw) for each in element.clauses)
+    return f"CAST(replace(CAST({column} AS TEXT), {old}, {new}) AS BLOB)"
+
+
+class bytes_contain(FunctionElement[bool]):  # noqa: N801
+    """Whether a column of UTF-8 bytes holds a text."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "bytes_contain"
+
+
+@compiles(bytes_contain, "postgresql")
+def _contain_postgresql(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = (compiler.process(each, **kw) for each in element.clauses)
+    return f"position(convert_to({value}, 'UTF8') in {column}) > 0"
+
+
+@compiles(bytes_contain)
+def _contain_default(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = (compiler.process(each, **kw) for each in element.clauses)
+    return f"instr({column}, CAST({value} AS BLOB)) > 0"

@@ -193,3 +193,19 @@ def with_slot(fragment_: bytes, name: str, value: str) -> bytes:
     start = fragment_.index(marker) + len(marker)
     end = fragment_.index(b"</rim:Value>", start)
     return fragment_[:start] + attribute(value).encode() + fragment_[end:]
+
+
+def patient_mark(kind: type[RegistryObject], patient_id: str) -> str:
+    """How the patientId stands in a fragment, and nothing else does: in escaped text there is no bare quote."""
+    return f'identificationScheme="{_PATIENT_SCHEMES[kind]}" value="{attribute(patient_id)}"'
+
+
+def slot_mark(name: str, value: str) -> str:
+    """How a single-valued Slot stands in a fragment."""
+    return _slot(name, (value,))
+
+
+_PATIENT_SCHEMES: Final[dict[type[RegistryObject], str]] = {
+    kind: next(row.key for row in ATTRIBUTES[kind] if row.field == "patient_id")
+    for kind in (DocumentEntry, SubmissionSet, Folder)
+}

@@ -9,6 +9,7 @@ LCM: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
 QUERY: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
 XDS: Final = "urn:ihe:iti:xds-b:2007"
 RMD: Final = "urn:ihe:iti:rmd:2017"
+HL7_V3: Final = "urn:hl7-org:v3"
 XOP: Final = "http://www.w3.org/2004/08/xop/include"
 
 OBJECT_TYPE: Final = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from common.standard.identifiers import LCM, QUERY, RMD, XDS
+from common.standard.identifiers import HL7_V3, LCM, QUERY, RMD, XDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,23 @@ ITI_43: Final = _row(
     f"{{{XDS}}}RetrieveDocumentSetRequest",
     mtom=True,
 )
+
+
+def _identity_feed(what: str, interaction: str) -> Transaction:
+    """One of the interactions of ITI-44; each has an action of its own, and all are answered alike."""
+    return _row(
+        44,
+        f"Patient Identity Feed HL7 V3, {what}",
+        "registry",
+        f"{HL7_V3}:{interaction}",
+        f"{{{HL7_V3}}}{interaction}",
+        answer=f"{HL7_V3}:MCCI_IN000002UV01",
+    )
+
+
+ITI_44_ADD: Final = _identity_feed("record added", "PRPA_IN201301UV02")
+ITI_44_REVISE: Final = _identity_feed("record revised", "PRPA_IN201302UV02")
+ITI_44_MERGE: Final = _identity_feed("duplicates resolved", "PRPA_IN201304UV02")
 ITI_51: Final = _row(
     51,
     "Multi-Patient Stored Query",
@@ -104,5 +121,8 @@ ITI_92: Final = _row(
     f"{{{LCM}}}SubmitObjectsRequest",
 )
 
-TRANSACTIONS: Final = (ITI_18, ITI_41, ITI_42, ITI_43, ITI_51, ITI_57, ITI_61, ITI_62, ITI_86, ITI_92)
+TRANSACTIONS: Final = (
+    ITI_18, ITI_41, ITI_42, ITI_43, ITI_44_ADD, ITI_44_REVISE, ITI_44_MERGE, ITI_51, ITI_57, ITI_61, ITI_62, ITI_86,
+    ITI_92,
+)  # fmt: skip
 BY_ACTION: Final = {row.action: row for row in TRANSACTIONS}

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 WSDLS = ("registry.wsdl", "repository.wsdl")
-SCHEMAS = ("lcm.xsd", "query.xsd", "rim.xsd", "rmd.xsd", "rs.xsd", "xds.xsd", "xml.xsd")
+SCHEMAS = ("hl7v3.xsd", "lcm.xsd", "query.xsd", "rim.xsd", "rmd.xsd", "rs.xsd", "xds.xsd", "xml.xsd")
 NAMES = WSDLS + SCHEMAS
 
 _FOLDER = Path(__file__).parent

@@ -14,14 +14,15 @@ from common.codes import CodesError, load
 from common.settings import Settings
 from console.cli import config_option, settings
 from console.failure import Failure
+from console.serving import feeds
 from console.serving.parent import end_with_parent
 from console.serving.server import run
-from console.serving.services import SERVICES, Service
+from console.serving.services import FEEDS, SERVICES, Service, with_companions
 from console.serving.supervisor import Child, Supervisor
 
 
 @click.command()
-@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice(list(SERVICES)))
+@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice([*SERVICES, FEEDS.name]))
 @config_option
 @click.option("--no-migrate", is_flag=True, help="Refuse to start when the database's schema is behind.")
 @click.option("--end-with-parent", "bound", is_flag=True, hidden=True)
@@ -29,7 +30,8 @@ from console.serving.supervisor import Child, Supervisor
 def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool) -> None:
     """Start services, and keep them running until Ctrl-C or SIGTERM.
 
-    SERVICE is registry or repository; without one, both are started. The Registry's database is brought to
+    SERVICE is registry or repository; without one, both are started, and with the Registry its listener for
+    patient feeds (PORTOLAN_REGISTRY_MLLP_BIND). The Registry's database is brought to
     this release's schema first. Each service has a process with workers of its own; one that dies is replaced.
 
     \b
@@ -38,18 +40,28 @@ def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool)
       portolan serve registry --config /etc/portolan.toml
       PORTOLAN_DATA=/srv/portolan portolan serve
     """
-    chosen = [SERVICES[name] for name in dict.fromkeys(services or SERVICES)]
     current = settings()
     if child:
-        run(chosen[0], current, migrate=not no_migrate)
+        _run_child(services[0], current, migrate=not no_migrate)
         return
+    if FEEDS.name in services:
+        raise click.UsageError("The listener for patient feeds is started with the registry.")
+    chosen = [SERVICES[name] for name in dict.fromkeys(services or SERVICES)]
     if bound:
         end_with_parent()
     supervise(chosen, current, ["--no-migrate"] if no_migrate else [])
 
 
+def _run_child(name: str, current: Settings, *, migrate: bool) -> None:
+    if name == FEEDS.name:
+        feeds.run(current)
+    else:
+        run(SERVICES[name], current, migrate=migrate)
+
+
 def supervise(chosen: Sequence[Service], current: Settings, options: Sequence[str]) -> None:
     """Run services until a signal, saying where each is as soon as it answers."""
+    chosen = with_companions(chosen, current)
     for service in chosen:
         see_that_port_is_free(service, current)
     names = {service.name for service in chosen}
@@ -89,7 +101,7 @@ def see_that_folder_can_be_written(folder: Path) -> None:
 def see_that_port_is_free(service: Service, current: Settings) -> None:
     """Failure when the address cannot be listened on; the workers share theirs and would not notice."""
     host, port = service.host_and_port(current)
-    setting = f"PORTOLAN_{service.name.upper()}_BIND"
+    setting = f"PORTOLAN_{service.bind_setting.upper()}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as listener:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +27,16 @@ class Service:
     url: Callable[[Settings], str]
     threads: Callable[[Settings], int]
     describe: Callable[[Settings], str]
+    bind_setting: str
+    after: str = ""
+
+    def answers(self, settings: Settings) -> bool:
+        """Whether it answers at /live."""
+        try:
+            with urllib.request.urlopen(self.local(settings, "/live"), timeout=1) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
 
     @property
     def target(self) -> str:
@@ -50,6 +63,25 @@ class Service:
         return f"{self.name:<10}  {address}{elsewhere}  ({self.describe(settings)}; {crew})"
 
 
+@dataclass(frozen=True)
+class Feeds(Service):
+    """The Registry's listener for patient feeds: a process of its own, which speaks MLLP."""
+
+    def answers(self, settings: Settings) -> bool:
+        """Whether it accepts connections."""
+        host, port = self.host_and_port(settings)
+        try:
+            socket.create_connection((_ANY.get(host, host), port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def told(self, settings: Settings) -> str:
+        """One line for whoever started it."""
+        tls = "MLLP over TLS" if settings.mllp_tls_certificate else "MLLP"
+        return f"{'feeds':<10}  {self.bind(settings)}  (patient identity feeds, {tls}; {self.describe(settings)})"
+
+
 def _same(one: str, other: str) -> bool:
     first, second = urlsplit(one), urlsplit(other)
     return (first.hostname, first.port, first.path) == (second.hostname, second.port, second.path)
@@ -74,6 +106,7 @@ SERVICES: Final = {
             url=lambda settings: settings.registry_url,
             threads=lambda settings: settings.registry_threads,
             describe=lambda settings: f"database {shown_database(settings)}",
+            bind_setting="registry_bind",
         ),
         Service(
             "repository",
@@ -81,6 +114,27 @@ SERVICES: Final = {
             url=lambda settings: settings.repository_url,
             threads=lambda settings: settings.repository_threads,
             describe=lambda settings: f"storage {shown_storage(settings)}, uid {settings.repository_uid}",
+            bind_setting="repository_bind",
         ),
     )
 }
+
+FEEDS: Final = Feeds(
+    "registry-mllp",
+    bind=lambda settings: settings.registry_mllp_bind,
+    url=lambda settings: settings.registry_mllp_bind,
+    threads=lambda settings: settings.mllp_threads,
+    describe=lambda settings: f"{settings.mllp_threads} threads",
+    bind_setting="registry_mllp_bind",
+    after="registry",
+)
+
+
+def with_companions(chosen: Sequence[Service], settings: Settings) -> list[Service]:
+    """Services, and the processes that belong to them."""
+    found = []
+    for service in chosen:
+        found.append(service)
+        if service.name == "registry" and settings.registry_mllp_bind != "off":
+            found.append(FEEDS)
+    return found

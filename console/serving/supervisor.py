@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -34,7 +33,9 @@ class Child:
         self._settings = settings
         self._command = [sys.executable, "-m", "console", "serve", "--child", *options, service.name]
         self._process: subprocess.Popen[bytes] | None = None
-        self._began = self._again_at = 0.0
+        self._began = 0.0
+        # What belongs to another service starts once that is up: its database is migrated then.
+        self._again_at = math.inf if service.after else 0.0
         self._failures = 0
         self.live = False
 
@@ -42,6 +43,10 @@ class Child:
     def pid(self) -> int | None:
         """The process's id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    def begin(self) -> None:
+        """Have it started at the next look."""
+        self._again_at = min(self._again_at, time.monotonic())
 
     def start(self) -> None:
         """Start the process in a session of its own: Ctrl-C in a terminal is for the supervisor alone."""
@@ -62,18 +67,15 @@ class Child:
             times = f" {self._failures} times in a row" if self._failures > 1 else ""
             raise Failure(f"The {self.service.name} ended as soon as it was started{times} ({_ending(code)}).")
         click_err(f"the {self.service.name} ended ({_ending(code)}); it is started again")
-        self._process, self._again_at = None, time.monotonic() + _PAUSE
+        # What ran well is back at once; what fails as it starts is given time, and does not fill the log.
+        self._process, self._again_at = None, time.monotonic() + (_PAUSE if self._ended_at_once() else 0.0)
 
     def _ended_at_once(self) -> bool:
         return time.monotonic() - self._began < _AT_ONCE
 
     def answers(self) -> bool:
-        """Whether it answers at /live."""
-        try:
-            with urllib.request.urlopen(self.service.local(self._settings, "/live"), timeout=1) as answer:  # noqa: S310
-                self.live = answer.status == 200
-        except (OSError, urllib.error.URLError):
-            self.live = False
+        """Whether it answers."""
+        self.live = self.service.answers(self._settings)
         return self.live
 
     def signal(self, number: int) -> None:
@@ -109,13 +111,17 @@ class Supervisor:
         self._hear_signals()
         try:
             for child in self._children:
-                child.start()
+                if not child.service.after:
+                    child.start()
             waiting = list(self._children)
             while not self._stop.wait(_TICK):
                 self._look_after()
                 for child in [child for child in waiting if child.answers()]:
                     waiting.remove(child)
                     self._told(child)
+                    for other in self._children:
+                        if other.service.after == child.service.name:
+                            other.begin()
         finally:
             self._end()
 

@@ -13,7 +13,7 @@ from common.model import (
     Submission,
 )
 from registry.rules.meaning import REPLACING
-from registry.rules.structure import HAS_MEMBER
+from registry.rules.structure import HAS_MEMBER, unfiled_memberships
 
 NewId = Callable[[], str]
 
@@ -53,6 +53,13 @@ def join_folders(
 
 def _join(submission: Submission, folder: str, entry: str, new_id: NewId) -> None:
     member = Association(new_id(), type=AssociationType.HAS_MEMBER, source=folder, target=entry)
+    _first_version(member)
+    submission.associations.append(member)
+    _file(submission, member, new_id)
+
+
+def _file(submission: Submission, member: Association, new_id: NewId) -> None:
+    """Put a membership into the SubmissionSet."""
     filed = Association(
         new_id(),
         type=AssociationType.HAS_MEMBER,
@@ -60,9 +67,14 @@ def _join(submission: Submission, folder: str, entry: str, new_id: NewId) -> Non
         target=member.entry_uuid,
         submission_set_status="Original",
     )
-    for link in (member, filed):
-        _first_version(link)
-        submission.associations.append(link)
+    _first_version(filed)
+    submission.associations.append(filed)
+
+
+def complete_memberships(submission: Submission, new_id: NewId) -> None:
+    """Put those memberships into the SubmissionSet that the sender left out of it."""
+    for member in unfiled_memberships(submission):
+        _file(submission, member, new_id)
 
 
 def touched_folders(submission: Submission) -> frozenset[str]:

@@ -106,9 +106,28 @@ def kinds(submission: Submission, known: Known) -> dict[str, type[RegistryObject
     return found
 
 
+def unfiled_memberships(submission: Submission) -> list[Association]:
+    """Memberships of entries of a message in Folders of it that are not in its SubmissionSet."""
+    filed = {link.target for link in submission.associations if link.type is HAS_MEMBER}
+    folders = {item.entry_uuid for item in submission.folders}
+    entries = {item.entry_uuid for item in submission.entries}
+    return [
+        link
+        for link in submission.associations
+        if link.type is HAS_MEMBER
+        and link.source in folders
+        and link.target in entries
+        and link.entry_uuid not in filed
+    ]
+
+
 @rule(WRONG)
 def everything_submitted_is_in_the_submission_set(submission: Submission, known: Known) -> Objections:
-    """Entries, folders and folder memberships each have one HasMember from the SubmissionSet."""
+    """Entries, folders and folder memberships each have one HasMember from the SubmissionSet.
+
+    For a membership between a Folder and an entry of this message there is no doubt of it, and senders leave it out:
+    the registry adds it (``effects.complete_memberships``).
+    """
     if len(submission.submission_sets) != 1:
         return
     own_set = submission.submission_set.entry_uuid
@@ -119,8 +138,9 @@ def everything_submitted_is_in_the_submission_set(submission: Submission, known:
         link for link in submission.associations if link.type is HAS_MEMBER and link.source != own_set
     ]
     wanted: list[RegistryObject] = [*submission.entries, *submission.folders, *memberships]
+    implied = {link.entry_uuid for link in unfiled_memberships(submission)}
     for item in wanted:
-        if (count := members[item.entry_uuid]) != 1:
+        if (count := members[item.entry_uuid]) != 1 and item.entry_uuid not in implied:
             what = {DocumentEntry: "DocumentEntry", Folder: "Folder"}.get(type(item), "Folder membership")
             yield item.entry_uuid, f"this {what} must have one HasMember from the SubmissionSet, and has {count}"
 

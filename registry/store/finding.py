@@ -30,6 +30,7 @@ from common.standard.question import Groups, Question
 from registry.store.registering import APPROVED
 from registry.store.statements import CHUNK, among, bound, rounded
 from registry.store.tables import association, entry, folder, submission_set
+from registry.store.versions import EARLIER
 
 TABLES: Final[dict[type[RegistryObject], Table]] = {
     DocumentEntry: entry,
@@ -156,7 +157,7 @@ def level_clauses(kind: Kind, level: int) -> list[ColumnElement[bool]]:
     if kind is DocumentEntry:
         available = entry.c.document_availability
         online = or_(available.is_(None), available != DocumentAvailability.OFFLINE.value)
-        return [entry.c.is_latest == 1, online]
+        return [entry.c.is_latest != EARLIER, online]
     if kind is Folder:
         return [folder.c.is_latest == 1, folder.c.availability_status == APPROVED]
     if kind is Association:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import bindparam, literal_column, null, or_, select, union_all, update
+from sqlalchemy import bindparam, literal_column, or_, select, text, union_all, update
 
 from common.db import Statement, Work
 from common.ebxml.fragments import NewId, with_slot
@@ -23,7 +23,7 @@ from common.model import (
 )
 from registry.known import Known, KnownObject, Taken, Wanted
 from registry.store import rows
-from registry.store.statements import CHUNK, among, bound, fetch, insert_all, rounded, run
+from registry.store.statements import CHUNK, Guard, among, bound, fetch, insert_all, rounded, run
 from registry.store.tables import association, entry, folder, identifier, patient, submission_set
 
 APPROVED: Final = AvailabilityStatus.APPROVED.value
@@ -32,14 +32,15 @@ DEPRECATED: Final = AvailabilityStatus.DEPRECATED.value
 
 @lru_cache
 def _patients(size: int) -> Statement:
-    return Statement(select(patient.c.patient_id, patient.c.merged_into).where(among(patient.c.patient_id, size)))
+    c = patient.c
+    return Statement(select(c.patient_id, c.merged_into, c.fed_at).where(among(c.patient_id, size)))
 
 
 @lru_cache(maxsize=256)
 def _names(names: int, patients: int) -> Statement:
     """uniqueIds that are taken, and patients that are known: asked in one round trip."""
     taken = select(identifier.c.value, identifier.c.kind, identifier.c.hash, identifier.c.size)
-    people = select(patient.c.patient_id, literal_column("'Patient'"), patient.c.merged_into, null())
+    people = select(patient.c.patient_id, literal_column("'Patient'"), patient.c.merged_into, patient.c.fed_at)
     return Statement(
         union_all(
             taken.where(among(identifier.c.value, names)), people.where(among(patient.c.patient_id, patients, "p"))
@@ -88,9 +89,32 @@ def patients(work: Work, patient_ids: Iterable[str]) -> tuple[set[str], set[str]
     """Which of some patient ids are known through a feed, and which were merged away."""
     fed: set[str] = set()
     merged: set[str] = set()
-    for patient_id, merged_into in fetch(work, _patients, patient_ids):
-        (merged if merged_into else fed).add(patient_id)
+    for patient_id, merged_into, fed_at in fetch(work, _patients, patient_ids):
+        if merged_into:
+            merged.add(patient_id)
+        elif fed_at:
+            fed.add(patient_id)
     return fed, merged
+
+
+_SEEN: Final = Statement(text("INSERT INTO patient (patient_id) VALUES (:patient_id) ON CONFLICT DO NOTHING"))
+
+
+@lru_cache
+def _held(size: int) -> Statement:
+    c = patient.c
+    chosen = select(c.patient_id).where(among(c.patient_id, size))
+    return Statement(chosen.order_by(c.patient_id).with_for_update(read=True))
+
+
+def hold(work: Work, patient_ids: Iterable[str]) -> None:
+    """Keep patients from being merged until the unit of work ends; each has a row from now on.
+
+    Comes before anything else of theirs is locked, as it does in a merge, so that the two wait for one another in turn.
+    """
+    ordered = sorted(set(patient_ids))
+    work.run_each(_SEEN, [{"patient_id": each} for each in ordered])
+    fetch(work, _held, ordered)
 
 
 def known(work: Work, wanted: Wanted) -> Known:
@@ -114,10 +138,27 @@ def _taken_and_known(work: Work, wanted: Wanted) -> Known:
         values = bound(part, sizes[0]) | bound(people or [""], sizes[1], "p")
         for name, kind, first, second in work.rows(_names(*sizes), values):
             if kind == "Patient":
-                (found.merged if first else found.patients).add(name)
+                found.seen.add(name)
+                if first:
+                    found.merged.add(name)
+                elif second:
+                    found.patients.add(name)
             else:
                 found.taken[name] = Taken(kind, first, second)
     return found
+
+
+@lru_cache
+def _taken(size: int) -> Statement:
+    c = identifier.c
+    return Statement(select(c.value, c.kind, c.hash, c.size).where(among(c.value, size)))
+
+
+def taken(work: Work, submission: Submission) -> dict[str, Taken]:
+    """The uniqueIds of a submission that are registered already, as those of new versions are."""
+    filed = (*submission.submission_sets, *submission.entries, *submission.folders)
+    found = fetch(work, _taken, {item.unique_id for item in filed if item.unique_id})
+    return {value: Taken(kind, hash_, size) for value, kind, hash_, size in found}
 
 
 def known_objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
@@ -264,4 +305,5 @@ def insert(
             (folder, [rows.folder_row(item, new_id) for item in submission.folders]),
             (association, links),
         ],
+        Guard(owner.patient_id or "", (owner.patient_id or "") in given.seen),
     )

@@ -5,6 +5,10 @@ Attributes that occur several times and are only ever searched stand in one colu
 separators (see ``common.db.statement.SEPARATOR``). No table has a foreign key, and the one table with a
 key that is unique across patients, ``identifier``, has that key for its first column: so the schema can be
 spread over machines by patient, and ``identifier`` by its value.
+
+A patient's row is there once a feed has told of them (``fed_at``), or anything is registered for them: whoever
+registers holds that row, and whoever merges takes it alone. ``filed_under`` is the patient id that a row had before its
+patient was merged into another; it is NULL where that is still ``patient_id``.
 """
 
 from __future__ import annotations
@@ -43,6 +47,20 @@ patient: Final = Table(
     Column("merged_into", String),
 )
 
+# Every merge that was carried out. ``undone_at`` is set when an administrator has taken it back.
+patient_merge: Final = Table(
+    "patient_merge",
+    metadata,
+    Column("merge_id", String, primary_key=True),
+    Column("subsumed", String, nullable=False),
+    Column("survivor", String, nullable=False),
+    Column("merged_at", String, nullable=False),
+    Column("message_id", String, nullable=False),
+    Column("undone_at", String),
+    Index("patient_merge_by_subsumed", "subsumed"),
+    Index("patient_merge_by_survivor", "survivor"),
+)
+
 identifier: Final = Table(
     "identifier",
     metadata,
@@ -69,6 +87,7 @@ submission_set: Final = Table(
     Column("message_digest", String, nullable=False),
     Column("registered_at", String, nullable=False),
     Column("ebrim", LargeBinary, nullable=False),
+    Column("filed_under", String),
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("submission_set_by_uuid", "entry_uuid"),
     Index("submission_set_by_unique_id", "unique_id"),
@@ -102,6 +121,7 @@ entry: Final = Table(
     Column("author_persons", String),
     Column("reference_id_list", String),
     Column("ebrim", LargeBinary, nullable=False),
+    Column("filed_under", String),
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("entry_by_uuid", "entry_uuid"),
     Index("entry_by_unique_id", "unique_id"),
@@ -123,6 +143,7 @@ folder: Final = Table(
     Column("last_update_time", String, nullable=False),
     Column("codes", String, nullable=False),
     Column("ebrim", LargeBinary, nullable=False),
+    Column("filed_under", String),
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("folder_by_uuid", "entry_uuid"),
     Index("folder_by_unique_id", "unique_id"),
@@ -139,6 +160,7 @@ association: Final = Table(
     Column("target", String, nullable=False),
     Column("availability_status", String, nullable=False),
     Column("ebrim", LargeBinary, nullable=False),
+    Column("filed_under", String),
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("association_by_uuid", "entry_uuid"),
     Index("association_by_source", "source"),

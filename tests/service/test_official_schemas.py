@@ -13,7 +13,7 @@ from lxml import etree
 
 from common.model import AssociationType
 from common.standard.queries import BY_NAME
-from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_51
+from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE, ITI_51
 from tests.factories import (
     HAS_MEMBER,
     a_code,
@@ -26,6 +26,7 @@ from tests.factories import (
 )
 from tests.running import Pair, a_pair, back_end
 from tests.servers.fake_registry import FakeRegistry, passing_on
+from tests.service import test_iti44_feed as feeds_v3
 from tests.service.conftest import BACK_ENDS
 from tests.wire import NS, STATUS, Answer, Services, answer, envelope, mtom, query_body
 
@@ -98,6 +99,9 @@ CASES: Final[dict[str, Callable[[Services, str], Answer]]] = {
         {"$XDSDocumentEntryPatientId": f"('{p}')", "$XDSDocumentEntryStatus": BOTH},
         action=ITI_51,
     ),
+    "44 success": lambda s, p: feeds_v3.sent(s, ITI_44_ADD, feeds_v3.message(ITI_44_ADD, p)),
+    "44 failure": lambda s, p: feeds_v3.sent(s, ITI_44_MERGE, feeds_v3.message(ITI_44_MERGE, p, prior=(p,))),
+    "44 odd": lambda s, p: feeds_v3.sent(s, ITI_44_REVISE, feeds_v3.odd(ITI_44_REVISE)),
     "41 failure": lambda s, p: s.provide(a_submission(a_document(patient_id=p)), {}),
     "43 nothing": lambda s, p: s.retrieve("<&>\"'"),
     "43 elsewhere": lambda s, p: s.retrieve("1.2.3", repository_id="9.9"),

@@ -28,9 +28,23 @@ RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 
 A_PACKAGE = {"id": "SubmissionSet01", "Name": {"LocalizedString": [{"value": "Letters"}]}}
 A_QUERY = {"ResponseOption": {"returnType": "LeafClass"}, "AdhocQuery": {"id": "urn:uuid:14d4debf"}}
+A_FEED = {
+    "ITSVersion": "XML_1.0",
+    "id": {"root": "1.2.3", "extension": "1"},
+    "creationTime": {"value": "20260306093000"},
+    "interactionId": {"root": "2.16.840.1.113883.1.6", "extension": "PRPA_IN201301UV02"},
+    **{name: {"code": "P"} for name in ("processingCode", "processingModeCode", "acceptAckCode")},
+    **{
+        name: {"typeCode": code, "device": {"classCode": "DEV", "determinerCode": "INSTANCE", "id": [{"root": "1.2"}]}}
+        for name, code in (("receiver", "RCV"), ("sender", "SND"))
+    },
+    "controlActProcess": {"classCode": "CACT", "moodCode": "EVN"},
+}
+FEEDS = ("PRPA_IN201301UV02", "PRPA_IN201302UV02", "PRPA_IN201304UV02")
 REQUESTS: dict[str, dict[str, Any]] = {
     "DocumentRegistry_RegistryStoredQuery": A_QUERY,
     "DocumentRegistry_MultiPatientStoredQuery": A_QUERY,
+    **{f"DocumentRegistry_{name}": A_FEED for name in FEEDS},
     "DocumentRegistry_RegisterDocumentSet-b": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRegistry_RegisterOnDemandDocumentEntry": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRegistry_UpdateDocumentSet": {"RegistryObjectList": {"Identifiable": []}},
@@ -48,6 +62,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     },
 }
 ACTIONS = {
+    **{f"DocumentRegistry_{name}": f"urn:hl7-org:v3:{name}" for name in FEEDS},
     "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
     "DocumentRegistry_MultiPatientStoredQuery": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",
@@ -166,6 +181,7 @@ def our_schema() -> etree.XMLSchema:
             "urn:ihe:iti:xds-b:2007": "xds.xsd",
             "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0": "query.xsd",
             "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0": "lcm.xsd",
+            "urn:hl7-org:v3": "hl7v3.xsd",
             "urn:ihe:iti:rmd:2017": "rmd.xsd",
         },
     )
@@ -184,7 +200,7 @@ def body_of(root: etree._Element) -> etree._Element:
 
 def example_bodies() -> Iterator[tuple[str, etree._Element]]:
     """The example messages of the transactions these WSDLs describe, and of those they will."""
-    for number in (18, 41, 42, 43, 51, 57, 61, 62, 86):
+    for number in (18, 41, 42, 43, 44, 51, 57, 61, 62, 86):
         for path in sorted((SHARED / "examples").glob(f"iti{number}-*.xml")):
             yield path.name, body_of(etree.parse(str(path)).getroot())
 

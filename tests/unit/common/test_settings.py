@@ -72,6 +72,8 @@ def test_a_program_may_make_settings_itself(tmp_path: Path) -> None:
         ("90", "sweep_after", 90.0),
         ("No", "metrics", False),
         ("[::1]:8011", "registry_bind", "[::1]:8011"),
+        ("off", "registry_mllp_bind", "off"),
+        ("0.0.0.0:2575", "registry_mllp_bind", "0.0.0.0:2575"),
         ("/var/lib/portolan", "data", Path("/var/lib/portolan")),
     ],
 )
@@ -88,6 +90,8 @@ def test_values_are_read_with_their_units(given: str, name: str, value: object) 
         ("idle_timeout", "nan"),
         ("idle_timeout", "10 weeks"),
         ("registry_bind", "127.0.0.1"),
+        ("registry_bind", "off"),
+        ("registry_mllp_bind", "127.0.0.1"),
         ("registry_bind", "127.0.0.1:0"),
         ("registry_bind", "127.0.0.1:65536"),
         ("registry_bind", "::1:8010"),
@@ -232,6 +236,8 @@ def test_o5_a_bucket_needs_all_of_its_settings(missing: str) -> None:
     ("environ", "said"),
     [
         ({"PORTOLAN_REGISTRY_BIND": "127.0.0.1:8020"}, "its own port"),
+        ({"PORTOLAN_REGISTRY_MLLP_BIND": "127.0.0.1:8020"}, "its own port"),
+        ({"PORTOLAN_MLLP_TLS_CLIENT_CA": "/etc/ca.pem"}, "mllp_tls_certificate must be set"),
         ({"PORTOLAN_MAX_SUBMISSION_BYTES": "1MiB"}, "must fit"),
         ({"PORTOLAN_REQUEST_TIMEOUT": "5s"}, "idle_timeout"),
         ({"PORTOLAN_SWEEP_AFTER": "30s"}, "must be longer"),

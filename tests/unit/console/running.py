@@ -33,6 +33,7 @@ class Place:
             "PORTOLAN_DATA": str(folder / "data"),
             "PORTOLAN_REGISTRY_BIND": self.registry.removeprefix("http://"),
             "PORTOLAN_REGISTRY_URL": f"{self.registry}/registry",
+            "PORTOLAN_REGISTRY_MLLP_BIND": "off",
             "PORTOLAN_REPOSITORY_BIND": self.repository.removeprefix("http://"),
             "PORTOLAN_REPOSITORY_URL": f"{self.repository}/repository",
             **more,

@@ -7,18 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from common.ebxml.fragments import ELEMENT, element, fragment, with_slot, with_status
+from common.ebxml.fragments import ELEMENT, element, fragment, patient_mark, with_slot, with_status
+from common.ebxml.stored import read_fragment
 from common.ebxml.submission import read_submission
 from common.model import (
     AvailabilityStatus,
     Code,
     DocumentEntry,
     Folder,
+    LocalizedString,
     RegistryObject,
     Submission,
 )
 from common.standard.attributes import ATTRIBUTES, Attribute, Place
-from tests.factories import HAS_MEMBER, a_document, a_folder, a_link, a_submission, submit_objects
+from tests.factories import HAS_MEMBER, a_document, a_folder, a_link, a_submission, a_uuid, submit_objects
 from tests.unit.common.ebxml.samples import KINDS, VALUES, a_full_object, a_value, an_object, objects
 
 ROWS = [pytest.param(kind, row, id=f"{kind.__name__}.{row.name}") for kind in KINDS for row in ATTRIBUTES[kind]]
@@ -142,3 +144,21 @@ def test_what_an_association_joins_is_read_back_in_lower_case_for_uuids_only() -
 def test_what_is_neither_set_nor_many_is_left_out() -> None:
     assert b"Slot" not in element(DocumentEntry("x"))
     assert b"VersionInfo" not in element(Folder("x"))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_stored_fragment_is_read_back_into_the_object_it_was_made_of(kind: type[RegistryObject]) -> None:
+    item = a_full_object(kind)
+    item.entry_uuid, item.availability_status = a_uuid(), AvailabilityStatus.APPROVED
+
+    assert read_fragment(kind, AvailabilityStatus.APPROVED, fragment(item)) == item  # type: ignore[type-var]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))))
+def test_the_mark_of_the_patient_id_stands_once_in_a_fragment_whatever_the_texts_say(value: str) -> None:
+    patient_id = "9990001006^^^&1.2&ISO"
+    mark = patient_mark(DocumentEntry, patient_id)
+    title = (LocalizedString(f"{value}{mark}", "en-GB", "UTF-8"),)
+    entry = a_document(patient_id=patient_id, title=title, source_patient_id=patient_id, extra_slots={value: (mark,)})
+
+    assert fragment(entry).count(mark.encode()) == 1

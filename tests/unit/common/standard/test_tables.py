@@ -135,7 +135,10 @@ def test_a_query_names_a_patient_or_objects(query: StoredQuery) -> None:
 def test_every_transaction_is_found_by_its_action() -> None:
     assert [BY_ACTION[row.action] for row in TRANSACTIONS] == list(TRANSACTIONS)
     odd = {row.label: row.answer_action for row in TRANSACTIONS if row.answer_action != f"{row.action}Response"}
-    assert odd == {"ITI-61": "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse"}
+    assert odd == {
+        "ITI-44": "urn:hl7-org:v3:MCCI_IN000002UV01",
+        "ITI-61": "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",
+    }
     assert [row.iti for row in TRANSACTIONS] == sorted(row.iti for row in TRANSACTIONS)
 
 

@@ -83,3 +83,16 @@ def test_e5_new_folders_are_stamped_and_touched() -> None:
 
     assert folder.last_update_time == "20260311141500"
     assert effects.touched_folders(submission) == {folder.entry_uuid}
+
+
+def test_e4_a_membership_that_was_left_out_of_the_submission_set_is_put_there() -> None:
+    document, folder = a_document(), a_folder()
+    submission = a_submission(document, folder, a_link(HAS_MEMBER, folder, document))
+    member = next(link for link in submission.associations if link.source == folder.entry_uuid)
+    submission.associations = [each for each in submission.associations if each.target != member.entry_uuid]
+
+    for _ in range(2):
+        effects.complete_memberships(submission, a_uuid)
+
+    [filed] = [link for link in submission.associations if link.target == member.entry_uuid]
+    assert (filed.source, filed.submission_set_status) == (submission.submission_set.entry_uuid, "Original")
