@@ -71,9 +71,12 @@ class Remove:
         return None
 
     def _was_removed_by(self, unique_id: str, message_id: str | None) -> bool:
-        """Whether this very message removed it before, and its answer was lost."""
+        """Whether this very message removed it before, and its answer was lost; what it has left goes now."""
         tombstone = self._store.tombstone(unique_id)
-        return tombstone is not None and bool(message_id) and tombstone.message_id == message_id
+        if tombstone is None:
+            return False
+        self._store.clear_copies(unique_id)
+        return bool(message_id) and tombstone.message_id == message_id
 
     def _bury(self, found: Sequence[Blob], errors: list[RegistryError], message_id: str | None) -> int:
         """Remove what is not on hold; how many were."""

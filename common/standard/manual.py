@@ -9,7 +9,7 @@ from typing import Final
 
 from common.standard.attributes import ATTRIBUTES, Attribute, By
 from common.standard.errors import ErrorCode
-from common.standard.queries import STORED_QUERIES, Parameter, StoredQuery
+from common.standard.queries import EXTENSIONS, STORED_QUERIES, Parameter, StoredQuery
 from common.standard.transactions import TRANSACTIONS
 
 NOTE: Final = "Printed from the tables in `common/standard`; a test finds it out of date.\n"
@@ -50,6 +50,8 @@ def stored_queries() -> str:
         action = "ITI-51" if query.multi_patient else "ITI-18"
         rows = ((f"`{row.name}`", row.match.name.lower(), _use(query, row)) for row in query.parameters)
         told = f"`{query.id}`, by {action}; finds objects of kind {query.finds.__name__}."
+        if query.name in EXTENSIONS:
+            told += " An extension of ours, beyond the standard: a Repository asks it before it removes documents."
         parts.append(f"## {query.name}\n\n{told}\n\n{_table(('parameter', 'compared as', 'use'), rows)}")
     return "\n".join(parts)
 

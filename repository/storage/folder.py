@@ -134,9 +134,15 @@ class FolderStore:
         self._disk.require_trust()
         with told_plainly("burying a document"):
             if self._shelves.tombstone(blob.unique_id):
-                self._shelves.clear_copies(name_of(blob.unique_id))
+                self.clear_copies(blob.unique_id)
             elif self._settled_like(blob):
                 self._shelves.bury(Tombstone.of(blob, time.time(), message_id))
+
+    def clear_copies(self, unique_id: str) -> None:
+        """Remove what a burial that was cut off has left."""
+        with told_plainly("burying a document"):
+            if self._shelves.tombstone(unique_id):
+                self._shelves.clear_copies(name_of(unique_id))
 
     def tombstone(self, unique_id: str) -> Tombstone | None:
         """What is left of a document that was buried."""

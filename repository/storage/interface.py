@@ -123,8 +123,11 @@ class DocumentStore(Protocol):
         """Put a tombstone in the place of a settled document: its bytes and every other copy of it are gone for good.
 
         From the moment the tombstone is durable nothing is found under the uniqueId, and nothing is taken for it.
-        Safe to cut at any step, and idempotent: again, it removes what a cut has left.
+        Safe to cut at any step, and idempotent: again, it does what `clear_copies` does.
         """
+
+    def clear_copies(self, unique_id: str) -> None:
+        """Remove whatever a burial that was cut off has left of a document that has a tombstone."""
 
     def tombstone(self, unique_id: str) -> Tombstone | None:
         """What is left of a document that was buried; None for all others."""

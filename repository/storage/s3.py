@@ -184,10 +184,16 @@ class S3Store:
             tombstone = Tombstone.of(blob, time.time(), message_id)
             self._wire.put(document_key(blob.unique_id), written_tomb(tombstone))
             checkpoint("blob.buried")
-        for mark in list(self._wire.listed(marks_prefix(blob.unique_id))):
+        self.clear_copies(blob.unique_id)
+
+    def clear_copies(self, unique_id: str) -> None:
+        """Remove what a burial that was cut off has left."""
+        if self.tombstone(unique_id) is None:
+            return
+        for mark in list(self._wire.listed(marks_prefix(unique_id))):
             self._wire.remove(data_of_mark(mark.key))
             self._wire.remove(mark.key)
-        self._settled_lately.forget(blob.unique_id)
+        self._settled_lately.forget(unique_id)
         checkpoint("copies.removed")
 
     def tombstone(self, unique_id: str) -> Tombstone | None:

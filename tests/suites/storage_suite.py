@@ -176,6 +176,8 @@ class StorageSuite:
 
         store.bury(blob)
 
+        store.clear_copies("1.2.3")
+        store.clear_copies("never stored")
         for copy in copies:
             with pytest.raises(Buried):
                 store.settle(copy)

@@ -105,6 +105,21 @@ def stored(pair: Pair, unique_id: str) -> list[bool]:
         store.close()
 
 
+def marked(pair: Pair, unique_id: str) -> int:
+    """How many copies of a document are marked, found or not."""
+    named = pair.settings
+    store = open_store(
+        named.get("STORAGE") or str(Path(named["DATA"]) / "documents"),
+        endpoint=named.get("S3_ENDPOINT", ""),
+        access_key=named.get("S3_ACCESS_KEY", ""),
+        secret_key=named.get("S3_SECRET_KEY", ""),
+    )
+    try:
+        return sum(blob.unique_id == unique_id for blob in store.all())
+    finally:
+        store.close()
+
+
 def steps(service: Running, pair: Pair, send: Callable[[], object]) -> list[str]:
     """Each meeting of a fault point in a service, as ``name:count``, while something is sent once."""
     trace = Path(pair.settings["DATA"]) / "trace"
@@ -265,6 +280,80 @@ def test_d2_an_update_is_whole_or_not_at_all(pair: Pair) -> None:
         assert again is not None, step
         assert again.registry_status == "Success", (step, again.contexts)
         assert len(services.objects("GetDocuments", slots).entries) == 2, step
+
+
+def test_d2_a_removal_of_metadata_is_whole_or_not_at_all_and_sending_again_works(pair: Pair) -> None:
+    services = pair.services
+
+    def a_removal() -> tuple[str, Callable[[], Answer | None]]:
+        patient, message = a_patient_id(), a_uuid()
+        document, folder = a_document(), a_folder()
+        submission = a_submission(document, folder, a_link(HAS_MEMBER, folder, document), patient_id=patient)
+        assert services.apart().register(submission).registry_status == "Success"
+        ids = services.apart().everything(patient)
+        assert len(ids) == 7
+
+        def remove() -> Answer | None:
+            try:
+                return services.apart().remove(*ids, message_id=message)
+            except requests.ConnectionError:
+                return None
+
+        return patient, remove
+
+    remove_once = a_removal()[1]
+    found = [step for step in steps(pair.registry, pair, remove_once) if step.startswith(("db.", "answer."))]
+    assert {"db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
+    for step in found:
+        patient, remove = a_removal()
+        assert killed_at(pair.registry, step, remove) is None, step
+        left = services.apart().everything(patient)
+        assert len(left) == (7 if step.startswith("db.flushed") else 0), step
+
+        again = remove()
+
+        assert again is not None, step
+        assert again.registry_status == "Success", (step, again.contexts)
+        assert services.apart().everything(patient) == [], step
+
+
+def test_d1_the_repository_is_killed_at_each_step_of_a_removal_and_sending_again_works(pair: Pair) -> None:
+    services = pair.services
+
+    def a_removal() -> tuple[Letter, Callable[[], Answer | None]]:
+        letter, message = Letter(), a_uuid()
+        sent = letter.send(services)
+        assert sent is not None
+        assert sent.registry_status == "Success", sent.contexts
+        ids = services.apart().everything(letter.entry.patient_id or "")
+        assert services.apart().remove(*ids).registry_status == "Success"
+
+        def remove() -> Answer | None:
+            try:
+                return services.apart().remove_documents(letter.entry.unique_id or "", message_id=message)
+            except requests.ConnectionError:
+                return None
+
+        return letter, remove
+
+    remove_once = a_removal()[1]
+    found = [step for step in steps(pair.repository, pair, remove_once) if not step.startswith(LATER)]
+    assert {"tomb.synced:1", "blob.buried:1", "copies.removed:1"} <= set(found)
+    for step in found:
+        letter, remove = a_removal()
+        assert killed_at(pair.repository, step, remove) is None, step
+        retrieved = services.apart().retrieve(letter.entry.unique_id or "")
+        assert retrieved.registry_status == "Success" or retrieved.codes == ["XDSDocumentUniqueIdError"], step
+
+        again = remove()
+
+        assert again is not None, step
+        assert again.registry_status == "Success", (step, again.contexts)
+        assert services.apart().retrieve(letter.entry.unique_id or "").codes == ["XDSDocumentUniqueIdError"], step
+        assert marked(pair, letter.entry.unique_id or "") == 0, step
+        late = letter.send(services)
+        assert late is not None
+        assert late.codes == ["XDSRepositoryMetadataError"], (step, late.contexts)
 
 
 def test_d5_what_nobody_points_at_is_swept_and_what_is_registered_stays(
