@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from common.db import Statement, Work
 from registry.store.lifecycle_tables import legal_hold, removal
+from registry.store.merging import same_person
 from registry.store.statements import among, fetch
 from registry.store.tables import entry
 
@@ -78,13 +79,16 @@ def owners(work: Work, unique_ids: Iterable[str], *, removed: bool = False) -> l
 def holds_on(work: Work, objects: Sequence[tuple[str, str, str]]) -> dict[str, str]:
     """Which hold each object is under, if any; objects as entryUUID, patient and uniqueId.
 
-    A hold on a document is one whoever's patient it is filed for.
+    A hold on a document is one whoever's patient it is filed for; a hold on a patient is one under whatever id the
+    patient had when it was placed.
     """
     if not objects:
         return {}
     rows = fetch(work, lambda size: _standing("unique_id", size), {each[2] for each in objects if each[2]})
     documents = {unique_id: hold_id for _, unique_id, hold_id in rows}
-    rows = fetch(work, lambda size: _standing("patient_id", size), {each[1] for each in objects})
-    patients = {patient_id: hold_id for patient_id, unique_id, hold_id in rows if unique_id is None}
+    persons = same_person(work, {each[1] for each in objects})
+    rows = fetch(work, lambda size: _standing("patient_id", size), frozenset().union(*persons.values()))
+    placed = {patient_id: hold_id for patient_id, unique_id, hold_id in rows if unique_id is None}
+    patients = {name: placed[each] for name, ids in persons.items() for each in sorted(ids) if each in placed}
     under = {name: documents.get(unique_id) or patients.get(patient) for name, patient, unique_id in objects}
     return {name: hold for name, hold in under.items() if hold}

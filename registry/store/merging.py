@@ -88,6 +88,17 @@ def all_subsumed(work: Work, survivor: str) -> set[str]:
     return found
 
 
+def same_person(work: Work, patient_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """All ids that merges which stand have made one patient of, by each id that is asked for, itself included."""
+    found = {}
+    for name in set(patient_ids):
+        top = name
+        while above := standing_merge(work, top):
+            top = above.survivor
+        found[name] = frozenset({top} | all_subsumed(work, top))
+    return found
+
+
 def _values(table: Table, kind: type[RegistryObject] | None, filed_under: Any) -> dict[str, Any]:
     values: dict[str, Any] = {"patient_id": bindparam("to_id"), "filed_under": filed_under}
     if kind is not None:

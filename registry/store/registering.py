@@ -172,9 +172,9 @@ def known_objects(work: Work, names: Iterable[str]) -> dict[str, KnownObject]:
     left = set(names)
     for name, patient_id, status, unique_id, object_type, latest in fetch(work, _entries, left):
         kind = ObjectType(object_type)
-        add(DocumentEntry, name, patient_id, status, unique_id=unique_id, object_type=kind, is_latest=bool(latest))
+        add(DocumentEntry, name, patient_id, status, unique_id=unique_id, object_type=kind, is_latest=latest == 1)
     for name, patient_id, status, unique_id, latest in fetch(work, _folders, left - found.keys()):
-        add(Folder, name, patient_id, status, unique_id=unique_id, is_latest=bool(latest))
+        add(Folder, name, patient_id, status, unique_id=unique_id, is_latest=latest == 1)
     for name, patient_id, status, unique_id in fetch(work, _submission_sets, left - found.keys()):
         add(SubmissionSet, name, patient_id, status, unique_id=unique_id)
     for name, patient_id, status, source, target, type_ in fetch(work, _associations, left - found.keys()):

@@ -99,7 +99,7 @@ def _locked_objects(work: Work, names: set[str]) -> dict[str, Doomed]:
         told = [name for name in _TOLD if name in table.c]
         for row in fetch(work, lambda size, kind=kind: _locked(kind, size), names - found.keys()):  # type: ignore[misc]
             values = dict(zip(told, row, strict=True))
-            found[values["entry_uuid"]] = Doomed(kind=kind, **{**values, "is_latest": bool(values.get("is_latest"))})
+            found[values["entry_uuid"]] = Doomed(kind=kind, **{**values, "is_latest": values.get("is_latest") == 1})
     return found
 
 

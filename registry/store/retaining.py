@@ -15,6 +15,7 @@ from common.db import Database, Statement, Work
 from common.model import AssociationType
 from registry.removable import KnownLink
 from registry.store.lifecycle_tables import patient_death
+from registry.store.merging import same_person
 from registry.store.statements import among, fetch
 from registry.store.tables import association, entry
 
@@ -131,8 +132,11 @@ _RECORD: Final = Statement(
 
 
 def deaths(work: Work, patient_ids: Iterable[str]) -> dict[str, str]:
-    """On which day (YYYYMMDD) patients died, as far as it was told."""
-    return {row[0]: row[1] for row in fetch(work, _deaths, patient_ids)}
+    """On which day (YYYYMMDD) patients died, as far as it was told, under whatever id they had."""
+    persons = same_person(work, patient_ids)
+    told = {row[0]: row[1] for row in fetch(work, _deaths, frozenset().union(*persons.values()))}
+    days = {name: [told[each] for each in ids if each in told] for name, ids in persons.items()}
+    return {name: max(each) for name, each in days.items() if each}
 
 
 def record_deaths(work: Work, died: Mapping[str, str], *, by: str, at: str) -> None:

@@ -67,7 +67,7 @@ def _latest(work: Work, kind: type[DocumentEntry | Folder], logical_ids: set[str
         if logical_id not in logical_ids:
             continue  # a later version was named as if it were the first
         seen.add(logical_id)
-        if latest:
+        if latest == 1:
             item = _read(kind, status, ebrim)
             item.version = version
             found[logical_id] = Version(item, logical_id, version)
