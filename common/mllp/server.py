@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from common.hl7.framing import Broken, FrameReader, framed
 
@@ -26,7 +27,8 @@ log = logging.getLogger("portolan.mllp")
 
 _SLICE: Final = 64 * 1024
 _WRITE_SECONDS: Final = 30.0
-_BACKLOG: Final = 1024
+BACKLOG: Final = 1024
+"""Connections that wait to be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,14 @@ class MllpServer:
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 
-    async def start(self) -> None:
-        """Begin to listen; OSError or ssl.SSLError when that cannot be done."""
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """Begin to listen, at a socket that listens already if one is given; OSError or ssl.SSLError if it cannot."""
         tls = self._listening.tls()
+        place: dict[str, Any] = {"host": self._listening.host, "port": self._listening.port}
         self._server = await asyncio.start_server(
             self._accepted,
-            self._listening.host,
-            self._listening.port,
-            backlog=_BACKLOG,
+            **(place if listener is None else {"sock": listener}),
+            backlog=BACKLOG,
             limit=_SLICE,
             ssl=tls,
             ssl_handshake_timeout=self._listening.message if tls else None,

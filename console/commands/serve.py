@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from common.codes import CodesError, load
+from common.mllp import BACKLOG
 from common.settings import Settings
 from console.cli import config_option, settings
 from console.failure import Failure
@@ -27,7 +28,8 @@ from console.serving.supervisor import Child, Supervisor
 @click.option("--no-migrate", is_flag=True, help="Refuse to start when the database's schema is behind.")
 @click.option("--end-with-parent", "bound", is_flag=True, hidden=True)
 @click.option("--child", is_flag=True, hidden=True)
-def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool) -> None:
+@click.option("--listen-fd", type=int, hidden=True)
+def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool, listen_fd: int | None) -> None:
     """Start services, and keep them running until Ctrl-C or SIGTERM.
 
     SERVICE is registry or repository; without one, both are started, and with the Registry its listener for
@@ -42,7 +44,7 @@ def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool)
     """
     current = settings()
     if child:
-        _run_child(services[0], current, migrate=not no_migrate)
+        _run_child(services[0], current, migrate=not no_migrate, listen_fd=listen_fd)
         return
     if FEEDS.name in services:
         raise click.UsageError("The listener for patient feeds is started with the registry.")
@@ -52,9 +54,9 @@ def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool)
     supervise(chosen, current, ["--no-migrate"] if no_migrate else [])
 
 
-def _run_child(name: str, current: Settings, *, migrate: bool) -> None:
+def _run_child(name: str, current: Settings, *, migrate: bool, listen_fd: int | None) -> None:
     if name == FEEDS.name:
-        feeds.run(current)
+        feeds.run(current, listen_fd)
     else:
         run(SERVICES[name], current, migrate=migrate)
 
@@ -69,8 +71,17 @@ def supervise(chosen: Sequence[Service], current: Settings, options: Sequence[st
         see_that_codes_can_be_used(current.codes_file)
     if "repository" in names and current.bucket is None:
         see_that_folder_can_be_written(Path(current.storage_url))
-    children = [Child(service, current, options) for service in chosen]
+    children = [Child(service, current, options, _listener(service, current)) for service in chosen]
     Supervisor(children, lambda child: click.echo(child.service.told(current))).run()
+
+
+def _listener(service: Service, current: Settings) -> socket.socket | None:
+    """A socket that listens from now on, for a service that is not the first to start: nobody is turned away."""
+    if not service.after:
+        return None
+    host, port = service.host_and_port(current)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def see_that_codes_can_be_used(file: Path) -> None:

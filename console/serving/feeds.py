@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import ssl
 import time
 from typing import Final
@@ -31,11 +32,13 @@ _AT_ONCE: Final = 1.0
 _PAUSE: Final = 0.5
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, listen_fd: int | None = None) -> None:
     """Serve feeds until SIGTERM; Failure when they cannot be served.
 
-    This process prepares and looks after one that serves: when that dies, another is there at once.
+    This process prepares and looks after one that serves: when that dies, another is there at once. ``listen_fd`` is a
+    socket that listens already: whoever connects before the first worker is there, or between two, waits there.
     """
+    listener = socket.socket(fileno=listen_fd) if listen_fd is not None else None
     configure(settings.log_level, settings.log_format, "registry")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # The Registry shows the metrics of this process with those of its workers.
@@ -44,14 +47,15 @@ def run(settings: Settings) -> None:
     importlib.import_module("registry.app")
     _await_schema(settings)
     _see_that_tls_works(settings)
-    _Keeper(settings).run()
+    _Keeper(settings, listener).run()
 
 
 class _Keeper:
     """Keeps one worker; without threads, since it forks."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket | None) -> None:
         self._settings = settings
+        self._listener = listener
         self._parent = os.getppid()
         self._stopping = False
         self._worker = 0
@@ -86,7 +90,7 @@ class _Keeper:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
                 end_with_parent()
-                code = _work(self._settings)
+                code = _work(self._settings, self._listener)
             except Exception:
                 log.exception("the listener for patient feeds broke down")
             finally:
@@ -106,14 +110,14 @@ class _Keeper:
             time.sleep(_TICK)
 
 
-def _work(settings: Settings) -> int:
+def _work(settings: Settings, listener: socket.socket | None) -> int:
     """Serve in this process; its exit code."""
     from registry.app import create_feed, open_store
 
     database = open_store(settings)
     feed = create_feed(settings, database)
     try:
-        asyncio.run(_serve(MllpServer(listening(settings), feed.answer)))
+        asyncio.run(_serve(MllpServer(listening(settings), feed.answer), listener))
     except OSError as error:
         log.error("patient feeds cannot be served on %s: %s", settings.registry_mllp_bind, error.strerror)
         return 1
@@ -163,11 +167,11 @@ def _await_schema(settings: Settings) -> None:
     raise Failure("The database's schema is not that of this release.", "Run `portolan migrate`.")
 
 
-async def _serve(server: MllpServer) -> None:
+async def _serve(server: MllpServer, listener: socket.socket | None) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await server.start()
+    await server.start(listener)
     log.info("listening for patient feeds")
     await stop.wait()
     await server.stop(_STOP_SECONDS)

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,10 +29,15 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Child:
     """One service's process, started again when it dies by itself."""
 
-    def __init__(self, service: Service, settings: Settings, options: Sequence[str]) -> None:
+    def __init__(
+        self, service: Service, settings: Settings, options: Sequence[str], listener: socket.socket | None = None
+    ) -> None:
+        """``listener`` listens for the process already, and goes on while that is started again."""
         self.service = service
         self._settings = settings
-        self._command = [sys.executable, "-m", "console", "serve", "--child", *options, service.name]
+        self._listener = listener
+        more = ["--listen-fd", str(listener.fileno())] if listener else []
+        self._command = [sys.executable, "-m", "console", "serve", "--child", *more, *options, service.name]
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
         # What belongs to another service starts once that is up: its database is migrated then.
@@ -51,7 +57,10 @@ class Child:
     def start(self) -> None:
         """Start the process in a session of its own: Ctrl-C in a terminal is for the supervisor alone."""
         self._began, self.live = time.monotonic(), False
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        inherited = (self._listener.fileno(),) if self._listener else ()
+        self._process = subprocess.Popen(  # noqa: S603
+            self._command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited
+        )
 
     def look_after(self) -> None:
         """Start it again a while after it ended; Failure when it ends at once time after time."""
