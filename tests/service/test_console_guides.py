@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.process import eventually
+from tests.servers.process import eventually, free_port
 from tests.unit.console.running import ROOT, Place, ready
 
 GUIDES = (
@@ -19,6 +19,9 @@ GUIDES = (
     "command-line.md",
     "amending.md",
     "acknowledgements.md",
+    "removal-and-retention.md",
+    "patient-feeds.md",
+    "asynchronous.md",
     "on-demand-documents.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -36,11 +39,14 @@ class Reader:
         for name, arguments in (("portolan", "-m console"), ("python", ""), ("curl", f"-c '{_CURL}'")):
             (tools / name).write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
             (tools / name).chmod(0o755)
+        self.feed_port = free_port()
+        self.place.environ["PORTOLAN_REGISTRY_MLLP_BIND"] = f"127.0.0.1:{self.feed_port}"
         self.place.environ["PATH"] = f"{tools}:{self.place.environ['PATH']}"
 
     def here(self, text: str) -> str:
         """The text with our ports for the usual ones."""
         ports = {"8010": self.place.registry_port, "8020": self.place.repository_port}
+        text = text.replace('("127.0.0.1", 8060)', f'("127.0.0.1", {self.feed_port})')
         return re.sub(r"127\.0\.0\.1:(8010|8020)", lambda found: f"127.0.0.1:{ports[found[1]]}", text)
 
     def do(self, kind: str, text: str) -> None:
