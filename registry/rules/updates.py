@@ -74,6 +74,7 @@ UPDATES.rule(ErrorCode.UnresolvedReferenceException)(shape(structure.every_refer
 UPDATES.rule(METADATA)(shape(structure.only_relationships_are_documented))
 UPDATES.rule(ErrorCode.XDSUnknownPatientId)(fit(meaning.the_patient_is_known))
 UPDATES.rule(ErrorCode.XDSPatientIdDoesNotMatch)(fit(meaning.one_submission_has_one_patient))
+UPDATES.rule(METADATA)(fit(meaning.a_document_is_not_related_to_itself))
 UPDATES.rule(METADATA)(fit(meaning.a_document_is_replaced_once))
 UPDATES.rule(METADATA)(fit(meaning.a_snapshot_is_of_an_on_demand_document))
 UPDATES.rule(METADATA)(fit(meaning.a_transformation_gets_no_addendum))

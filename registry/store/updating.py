@@ -30,8 +30,13 @@ _VERSIONED: Final = {DocumentEntry: entry, Folder: folder}
 def known_versions(work: Work, wanted: Wanted, logical_ids: Iterable[str], statuses: Iterable[str]) -> KnownVersions:
     """What the registry knows of all that an update names; what it changes is locked."""
     found = KnownVersions()
+    lids = set(logical_ids)
+    held = owners(work, lids) | wanted.patient_ids
+    registering.hold(work, held)
     for kind in (DocumentEntry, Folder):
-        found.latest |= _latest(work, kind, set(logical_ids) - found.latest.keys())
+        found.latest |= _latest(work, kind, lids - found.latest.keys())
+    if not {latest.item.patient_id for latest in found.latest.values()} <= held:
+        raise Conflict("a patient was merged meanwhile")
     found.known = registering.known(work, wanted)
     current = {latest.entry_uuid for latest in found.latest.values()}
     found.ties = _ties(work, current)
@@ -42,6 +47,19 @@ def known_versions(work: Work, wanted: Wanted, logical_ids: Iterable[str], statu
     found.joined = _joined(work, found.objects)
     found.successors = _successors(work, statuses)
     return found
+
+
+@lru_cache
+def _owners(size: int, table: Table) -> Statement:
+    named: list[BindParameter[str]] = [bindparam(f"v{number}") for number in range(size)]
+    return Statement(select(table.c.patient_id).where(of_logical_ids(table, named)))
+
+
+def owners(work: Work, logical_ids: Iterable[str]) -> set[str]:
+    """The patients of all versions: an update may take a document to another, and a merge may want either."""
+    listed = list(logical_ids)
+    tables = _VERSIONED.values()
+    return {row[0] for table in tables for row in fetch(work, lambda size, table=table: _owners(size, table), listed)}  # type: ignore[misc]
 
 
 @lru_cache
