@@ -142,6 +142,9 @@ def _statement(shape: Shape) -> Statement:
     if kind is DocumentEntry and Match.OBJECT_TYPE not in given and not by_name_only and _has_type(query_id):
         clauses.append(entry.c.object_type == ObjectType.STABLE.value)
     clauses += level_clauses(kind, level)
+    if kind is DocumentEntry and level == 1 and Match.UNIQUE_ID in given:
+        # What a link change left behind is another patient's, and whoever asks by uniqueId has to get one patient's.
+        clauses.append(entry.c.is_latest == 1)
     return Statement(select(*columns(table, leaf)).where(and_(*clauses)).limit(bindparam("limit")))
 
 

@@ -276,11 +276,9 @@ class World:
         if thing is None:
             return codes | {UNRESOLVED, WRONG}
         filing = thing.type == HAS_MEMBER and self.kind(thing.source) == SET
-        successors = [link for link in self.links(target=name)
-                      if link.type in REPLACING and self.things[link.source].status == APPROVED]  # fmt: skip
         if thing.kind == SET or filing or not thing.latest or thing.status != before:
             codes.add(WRONG)
-        if after == APPROVED and successors:
+        if after == APPROVED and self._rivals(thing):
             codes.add(WRONG)
         if thing.patient != owner.patient:
             codes.add(RECONCILIATION)
@@ -291,6 +289,20 @@ class World:
         if after == APPROVED and thing.type in REPLACING and self.things[thing.source].is_current:
             self._replaced(thing.target, thing.source, owner)
         return set()
+
+    def _rivals(self, thing: Thing) -> set[str]:
+        """What else would be current of one letter, if a document were, or a replacement counted again."""
+        links = [link for link in self.links() if link.type in REPLACING]
+        replaces = thing.type in REPLACING and self.things[thing.source].is_current
+        if thing.kind != ENTRY and not replaces:
+            return set()
+        name = thing.target if replaces else thing.name
+        chain = [name]
+        for each in chain:
+            chain += [link.target for link in links if link.source == each and link.target not in chain]
+        for each in chain:
+            chain += [link.source for link in links if link.target == each and link.source not in chain]
+        return {each for each in chain if self.things[each].status == APPROVED} - {name, thing.source}
 
     def associate(self, owner: Thing, type_: str, source: str, target: str) -> set[str]:
         """An Association by itself."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from common.ebxml.removal import RemoveObjects
-from common.model import Association, AssociationType, DocumentEntry, Status
+from common.model import Association, AssociationType, AvailabilityStatus, DocumentEntry, Status
 from registry.relink import LinkChange, Relink
 from registry.remove import Remove
 from tests.factories import (
@@ -140,3 +140,33 @@ def test_a_link_change_ties_new_versions_to_the_latest_only(registry: SmallRegis
     newest = versions(registry, addendum)[2].entry_uuid
     tied = {link.target for link in links(registry, newest) if link.type is APND}
     assert tied == {versions(registry, letter)[2].entry_uuid}
+
+
+def test_a_document_that_a_link_change_moved_is_found_by_its_unique_id(registry: SmallRegistry) -> None:
+    """The version left behind was found too, and the answer refused for mixing patients."""
+    old, new = a_patient_id(), a_patient_id()
+    letter = a_letter(registry, old)
+    assert Relink(registry.database, registry.domain).change(LinkChange(old, new, LOCAL, LOCAL)) is None
+
+    [found] = registry.found("GetDocuments", {"$XDSDocumentEntryUniqueId": f"('{letter.unique_id}')"}).entries
+
+    assert (found.patient_id, found.version) == (new, 2)
+    [left] = registry.found("GetDocuments", {"$XDSDocumentEntryEntryUUID": f"('{letter.entry_uuid}')"}).entries
+    assert (left.patient_id, left.availability_status) == (old, DEPRECATED)
+
+
+def test_of_a_chain_of_replacements_one_document_is_current(registry: SmallRegistry) -> None:
+    """The first of three was approved again, since what had replaced it was deprecated itself."""
+    patient = a_patient_id()
+    first = a_letter(registry, patient)
+    second = a_letter(registry, patient, a_link(RPLC, "", first.entry_uuid))
+    third = a_letter(registry, patient, a_link(RPLC, "", second.entry_uuid))
+
+    def change(letter: DocumentEntry, *statuses: AvailabilityStatus) -> list[str]:
+        return [error.code for error in registry.update(a_status_change(letter, *statuses, patient_id=patient)).errors]
+
+    assert change(first, DEPRECATED, APPROVED) == ["XDSMetadataUpdateError"]
+    assert change(third, APPROVED, DEPRECATED) == []
+    assert change(first, DEPRECATED, APPROVED) == []
+    assert change(third, DEPRECATED, APPROVED) == ["XDSMetadataUpdateError"], "what it has replaced is current"
+    assert (status(registry, first), status(registry, third)) == (APPROVED, DEPRECATED)
