@@ -80,7 +80,6 @@ class Update:
         submission, operations = asked.submission, asked.operations
         needs = wanted(submission)
         with self._database.write() as work:
-            registering.hold(work, needs.patient_ids)
             lids = [version.logical_id for version in operations.versions]
             known = updating.known_versions(work, needs, lids, [status.target for status in operations.statuses])
             objections = (RESTRICTED if restricted else UPDATES).check(asked, known, self._domain)

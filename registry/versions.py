@@ -28,8 +28,8 @@ class KnownVersions:
 
     ``latest`` is by logicalID; ``ties`` are the Approved Associations of latest versions with other objects than
     SubmissionSets, and ``ends`` what is at both their ends; ``joined`` are pairs of objects that an Approved
-    Association joins already, among those that the update would join; ``successors`` are the current documents that
-    replace a document whose status is to change.
+    Association joins already, among those that the update would join; ``rivals`` are the current documents
+    of the same chain of replacements as an object whose status is to change.
     """
 
     known: Known = field(default_factory=Known)
@@ -37,7 +37,7 @@ class KnownVersions:
     ties: list[Association] = field(default_factory=list)
     ends: dict[str, KnownObject] = field(default_factory=dict)
     joined: set[frozenset[str]] = field(default_factory=set)
-    successors: dict[str, set[str]] = field(default_factory=dict)
+    rivals: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def objects(self) -> dict[str, KnownObject]:

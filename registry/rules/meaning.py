@@ -204,6 +204,14 @@ def a_relationship_points_at_a_current_document(submission: Submission, known: K
 
 
 @rule(WRONG)
+def a_document_is_not_related_to_itself(submission: Submission, known: Known, domain: Domain) -> Objections:
+    """A relationship joins two documents; one that replaced itself would have no current version (ITI TF-3 4.2.2.2)."""
+    for link in _relationships(submission):
+        if link.source == link.target:
+            yield link.entry_uuid, f"{link.type.name} must join two documents, and both its ends are the same one"
+
+
+@rule(WRONG)
 def a_document_is_replaced_once(submission: Submission, known: Known, domain: Domain) -> Objections:
     """Two successors of one document in one message would leave two current versions."""
     targets = Counter(link.target for link in submission.associations if link.type in REPLACING)

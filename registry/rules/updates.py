@@ -74,6 +74,7 @@ UPDATES.rule(ErrorCode.UnresolvedReferenceException)(shape(structure.every_refer
 UPDATES.rule(METADATA)(shape(structure.only_relationships_are_documented))
 UPDATES.rule(ErrorCode.XDSUnknownPatientId)(fit(meaning.the_patient_is_known))
 UPDATES.rule(ErrorCode.XDSPatientIdDoesNotMatch)(fit(meaning.one_submission_has_one_patient))
+UPDATES.rule(METADATA)(fit(meaning.a_document_is_not_related_to_itself))
 UPDATES.rule(METADATA)(fit(meaning.a_document_is_replaced_once))
 UPDATES.rule(METADATA)(fit(meaning.a_snapshot_is_of_an_on_demand_document))
 UPDATES.rule(METADATA)(fit(meaning.a_transformation_gets_no_addendum))
@@ -241,12 +242,18 @@ def what_changes_its_status_has_one_of_its_own(update: Update, known: KnownVersi
 
 
 @rule(WRONG)
-def a_document_with_a_successor_stays_deprecated(update: Update, known: KnownVersions, domain: Domain) -> Objections:
-    """Two current versions of one letter are worse than none: the successor is deprecated first."""
+def a_chain_of_replacements_has_one_current_document(
+    update: Update, known: KnownVersions, domain: Domain
+) -> Objections:
+    """Two current versions of one letter are worse than none: the other is deprecated first."""
     for asked in update.operations.statuses:
-        if asked.status is AvailabilityStatus.APPROVED and known.successors.get(asked.target):
-            told = f"it was replaced by {min(known.successors[asked.target])}, which is current: deprecate that first"
-            yield asked.link.entry_uuid, told
+        target = known.objects.get(asked.target)
+        if target is None or asked.status is not AvailabilityStatus.APPROVED or not known.rivals.get(asked.target):
+            continue
+        source = known.ends.get(target.source)
+        if source is None or source.is_current:
+            told = f"{min(known.rivals[asked.target])}, which has replaced the same or was replaced, is current"
+            yield asked.link.entry_uuid, f"{told}: deprecate that first"
 
 
 @rule(PATIENT)

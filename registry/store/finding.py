@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Column, ColumnElement, and_, bindparam, not_, or_, select
+from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, and_, bindparam, not_, or_, select
 from sqlalchemy.schema import Table
 
 from common.db import Statement, Work, matches_any, value_contains
@@ -142,6 +142,9 @@ def _statement(shape: Shape) -> Statement:
     if kind is DocumentEntry and Match.OBJECT_TYPE not in given and not by_name_only and _has_type(query_id):
         clauses.append(entry.c.object_type == ObjectType.STABLE.value)
     clauses += level_clauses(kind, level)
+    if kind is DocumentEntry and level == 1 and Match.UNIQUE_ID in given:
+        # What a link change left behind is another patient's, and whoever asks by uniqueId has to get one patient's.
+        clauses.append(entry.c.is_latest == 1)
     return Statement(select(*columns(table, leaf)).where(and_(*clauses)).limit(bindparam("limit")))
 
 
@@ -165,11 +168,11 @@ def level_clauses(kind: Kind, level: int) -> list[ColumnElement[bool]]:
     return []
 
 
-def _one_of(column: Column[Any], values: Sequence[BindParameter[str]]) -> ColumnElement[bool]:
+def _one_of(column: ColumnElement[Any], values: Sequence[BindParameter[str]]) -> ColumnElement[bool]:
     return column == values[0] if len(values) == 1 else column.in_(values)
 
 
-def of_logical_ids(table: Table, values: Sequence[BindParameter[str]]) -> ColumnElement[bool]:
+def of_logical_ids(table: FromClause, values: Sequence[BindParameter[str]]) -> ColumnElement[bool]:
     """All versions of some logical objects: the first has the logicalID for its own id; an index knows the others."""
     return or_(_one_of(table.c.entry_uuid, values), and_(_one_of(table.c.logical_id, values), table.c.version > 1))
 

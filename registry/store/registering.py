@@ -81,8 +81,8 @@ def _associations(size: int) -> Statement:
 @lru_cache
 def _transformations(size: int) -> Statement:
     c = association.c
-    made = c.type == AssociationType.XFRM.value
-    return Statement(select(c.source).where(among(c.source, size), made))
+    made = c.type == AssociationType.XFRM.value, c.availability_status == APPROVED
+    return Statement(select(c.source).where(among(c.source, size), *made))
 
 
 def patients(work: Work, patient_ids: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -115,6 +115,17 @@ def hold(work: Work, patient_ids: Iterable[str]) -> None:
     ordered = sorted(set(patient_ids))
     work.run_each(_SEEN, [{"patient_id": each} for each in ordered])
     fetch(work, _held, ordered)
+
+
+@lru_cache
+def _owners(size: int) -> Statement:
+    tables = (entry, folder, submission_set, association)
+    return Statement(union_all(*(select(each.c.patient_id).where(among(each.c.entry_uuid, size)) for each in tables)))
+
+
+def owners(work: Work, uuids: Iterable[str]) -> set[str]:
+    """The patients of some objects, so that they can be held before anything is locked: merges may come in between."""
+    return {row[0] for row in fetch(work, _owners, uuids)}
 
 
 def known(work: Work, wanted: Wanted) -> Known:
@@ -201,13 +212,18 @@ def is_repeated(work: Work, submission: Submission, message_id: str | None, dige
 
 @lru_cache
 def _derived(size: int) -> Statement:
-    """Current transformations and addenda of documents, directly."""
+    """Current transformations and addenda of documents, directly; a deprecated relationship says nothing any more."""
     c = association.c
     derives = or_(c.type == AssociationType.XFRM.value, c.type == AssociationType.APND.value)
     return Statement(
         select(entry.c.entry_uuid)
         .join(association, c.source == entry.c.entry_uuid)
-        .where(among(c.target, size), derives, entry.c.availability_status == APPROVED)
+        .where(
+            among(c.target, size),
+            derives,
+            c.availability_status == APPROVED,
+            entry.c.availability_status == APPROVED,
+        )
         .order_by(entry.c.entry_uuid)
         .with_for_update(of=entry)
     )

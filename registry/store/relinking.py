@@ -46,9 +46,9 @@ def _relationships(size: int) -> Statement:
 
 
 @lru_cache
-def _current(size: int) -> Statement:
-    chosen = among(entry.c.entry_uuid, size), entry.c.availability_status == APPROVED
-    return Statement(select(entry.c.entry_uuid).where(*chosen))
+def _latest(size: int) -> Statement:
+    chosen = among(entry.c.entry_uuid, size), entry.c.is_latest == 1
+    return Statement(select(entry.c.entry_uuid, entry.c.availability_status).where(*chosen))
 
 
 @lru_cache
@@ -89,9 +89,11 @@ def around(work: Work, names: set[str]) -> Moving:
     """All that is current around some documents."""
     found = Moving(names)
     ties = {Tied(*row) for row in fetch(work, _relationships, names)}
-    found.relationships = sorted(ties, key=lambda tie: tie.entry_uuid)
     others = {end for tie in ties for end in (tie.source, tie.target)} - names
-    found.current = {row[0] for row in fetch(work, _current, others)}
+    latest = {name: status == APPROVED for name, status in fetch(work, _latest, others)}
+    live = [tie for tie in ties if {tie.source, tie.target} <= names | latest.keys()]
+    found.relationships = sorted(live, key=lambda tie: tie.entry_uuid)
+    found.current = {name for name, is_current in latest.items() if is_current}
     holders = {row[0] for row in fetch(work, _holders, names)}
     for holder, member in fetch(work, _members, holders):
         found.members.setdefault(holder, set()).add(member)

@@ -10,12 +10,13 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.schema import Table
 
-from common.db import Statement, Work
+from common.db import Conflict, Statement, Work
 from common.model import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from registry.removable import Doomed, KnownLink, Removable
+from registry.store.finding import of_logical_ids
 from registry.store.holding import holds_on
 from registry.store.lifecycle_tables import removal
-from registry.store.registering import touch_folders
+from registry.store.registering import hold, owners, touch_folders
 from registry.store.statements import among, fetch, run
 from registry.store.tables import association, entry, folder, identifier, submission_set
 
@@ -75,13 +76,17 @@ def _at(work: Work, column: str, values: Iterable[str]) -> list[KnownLink]:
 def removable(work: Work, listed: tuple[str, ...]) -> Removable:
     """What is listed and what hangs on it: locked first, and only then is looked what refers to it.
 
-    Whoever registers a reference locks the object that it refers to, so it comes before this and is seen, or after it
-    and finds the object gone.
+    Patients come first, as in a merge. Whoever registers a reference locks the object that it refers to, so it comes
+    before this and is seen, or after it and finds the object gone.
     """
     found = Removable(listed)
     ends = {end for link in _at(work, "entry_uuid", listed) for end in (link.source, link.target)}
     names = ends | set(listed)
+    held = owners(work, names)
+    hold(work, held)
     objects = _locked_objects(work, names)
+    if not {each.patient_id for each in objects.values()} <= held:
+        raise Conflict("a patient was merged meanwhile")
     found.objects = {name: seen for name, seen in objects.items() if name in set(listed)}
     found.submission_sets = {name for name, seen in objects.items() if seen.kind is SubmissionSet}
     for link in _at(work, "entry_uuid", listed) + _at(work, "source", names) + _at(work, "target", names):
@@ -186,19 +191,17 @@ def _name(each: Doomed) -> dict[str, Any]:
 @lru_cache
 def _newest(table: Table) -> Statement:
     """The highest version that is left of a logical object becomes the latest."""
-    c, inner = table.c, table.alias()
-    of_same = (inner.c.patient_id == bindparam("p"), inner.c.logical_id == bindparam("l"))
-    newest = select(func.max(inner.c.version)).where(*of_same).scalar_subquery()
-    return Statement(
-        update(table)
-        .where(c.patient_id == bindparam("p"), c.logical_id == bindparam("l"), c.version == newest)
-        .values(is_latest=1)
-    )
+    inner = table.alias()
+    newest = select(func.max(inner.c.version)).where(of_logical_ids(inner, [bindparam("l")])).scalar_subquery()
+    same = of_logical_ids(table, [bindparam("l")])
+    return Statement(update(table).where(same, table.c.version == newest).values(is_latest=1))
 
 
 def _promote(work: Work, going: Iterable[Doomed]) -> None:
-    """Where the latest of several versions goes, the one before it is the latest again, with the status it has."""
+    """Where the latest of several versions goes, the one before it is the latest again, with the status it has.
+
+    The version before may be another patient's, since updates and link changes move documents between patients.
+    """
     for each in going:
         if each.is_latest and (each.version or 1) > 1:
-            values = {"p": each.patient_id, "l": each.logical_id}
-            work.run(_newest(_KINDS[each.kind]), values)
+            work.run(_newest(_KINDS[each.kind]), {"l": each.logical_id})

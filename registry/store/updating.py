@@ -30,8 +30,13 @@ _VERSIONED: Final = {DocumentEntry: entry, Folder: folder}
 def known_versions(work: Work, wanted: Wanted, logical_ids: Iterable[str], statuses: Iterable[str]) -> KnownVersions:
     """What the registry knows of all that an update names; what it changes is locked."""
     found = KnownVersions()
+    lids = set(logical_ids)
+    held = owners(work, lids) | wanted.patient_ids
+    registering.hold(work, held)
     for kind in (DocumentEntry, Folder):
-        found.latest |= _latest(work, kind, set(logical_ids) - found.latest.keys())
+        found.latest |= _latest(work, kind, lids - found.latest.keys())
+    if not {latest.item.patient_id for latest in found.latest.values()} <= held:
+        raise Conflict("a patient was merged meanwhile")
     found.known = registering.known(work, wanted)
     current = {latest.entry_uuid for latest in found.latest.values()}
     found.ties = _ties(work, current)
@@ -40,8 +45,21 @@ def known_versions(work: Work, wanted: Wanted, logical_ids: Iterable[str], statu
     found.ends = registering.known_objects(work, ends)
     found.ties = [tie for tie in found.ties if found.ends[tie.source].kind is not SubmissionSet]
     found.joined = _joined(work, found.objects)
-    found.successors = _successors(work, statuses)
+    found.rivals = _rivals(work, (found.objects[name] for name in set(statuses) & found.objects.keys()))
     return found
+
+
+@lru_cache
+def _owners(size: int, table: Table) -> Statement:
+    named: list[BindParameter[str]] = [bindparam(f"v{number}") for number in range(size)]
+    return Statement(select(table.c.patient_id).where(of_logical_ids(table, named)))
+
+
+def owners(work: Work, logical_ids: Iterable[str]) -> set[str]:
+    """The patients of all versions: an update may take a document to another, and a merge may want either."""
+    listed = list(logical_ids)
+    tables = _VERSIONED.values()
+    return {row[0] for table in tables for row in fetch(work, lambda size, table=table: _owners(size, table), listed)}  # type: ignore[misc]
 
 
 @lru_cache
@@ -112,24 +130,47 @@ def _joined(work: Work, objects: Iterable[str]) -> set[frozenset[str]]:
 
 
 @lru_cache
-def _replacing(size: int) -> Statement:
+def _replacing(size: int, known: str, wanted: str) -> Statement:
     c = association.c
-    return Statement(
-        select(c.target, c.source)
-        .join(entry, entry.c.entry_uuid == c.source)
-        .where(
-            among(c.target, size),
-            or_(*(c.type == each for each in _REPLACING)),
-            c.availability_status == APPROVED,
-            entry.c.availability_status == APPROVED,
-        )
-    )
+    kind = or_(*(c.type == each for each in _REPLACING))
+    return Statement(select(c[wanted]).where(among(c[known], size), kind, c.availability_status == APPROVED))
 
 
-def _successors(work: Work, uuids: Iterable[str]) -> dict[str, set[str]]:
+def _along(work: Work, uuids: Iterable[str], known: str, wanted: str) -> set[str]:
+    """Documents, and all that current replacements lead to from them in one direction, however far."""
+    found = set(uuids)
+    layer = set(found)
+    while layer:
+        layer = {row[0] for row in fetch(work, lambda size: _replacing(size, known, wanted), layer)} - found
+        found |= layer
+    return found
+
+
+@lru_cache
+def _current(size: int) -> Statement:
+    """Locked: whoever makes another document of the chain current has to wait."""
+    c = entry.c
+    chosen = select(c.entry_uuid, c.availability_status).where(among(c.entry_uuid, size))
+    return Statement(chosen.order_by(c.entry_uuid).with_for_update())
+
+
+def _chain(work: Work, name: str) -> set[str]:
+    """A document, all that it has replaced, and all that has replaced any of these."""
+    return _along(work, _along(work, [name], "source", "target"), "target", "source")
+
+
+def _rivals(work: Work, objects: Iterable[KnownObject]) -> dict[str, set[str]]:
+    """Of documents, and of what Associations replace: the current ones among all that has replaced the same."""
     found: dict[str, set[str]] = {}
-    for target, source in fetch(work, _replacing, uuids):
-        found.setdefault(target, set()).add(source)
+    for seen in objects:
+        replaces = seen.link_type is not None and seen.link_type.value in _REPLACING
+        name = seen.target if replaces else seen.entry_uuid
+        if replaces or seen.kind is DocumentEntry:
+            chain = _chain(work, name)
+            locked = fetch(work, _current, chain)
+            if _chain(work, name) != chain:
+                raise Conflict("the document was replaced meanwhile")
+            found[seen.entry_uuid] = {each for each, status in locked if status == APPROVED} - {name, seen.source}
     return found
 
 

@@ -1,0 +1,1 @@
+"""The life of documents against a simple model of it."""
