@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from common.db import Statement, Work
 from registry.store.lifecycle_tables import legal_hold, removal
-from registry.store.merging import same_person
+from registry.store.merging import lock, same_person
 from registry.store.statements import among, fetch
 from registry.store.tables import entry
 
@@ -55,8 +55,12 @@ def _owners(of_removed: bool, size: int) -> Statement:
     return Statement(chosen.where(removal.c.kind == "DocumentEntry") if of_removed else chosen)
 
 
-def place(work: Work, holds: Iterable[Hold]) -> None:
-    """Keep holds; from the moment this is committed nothing of theirs can be removed."""
+def place(work: Work, holds: Sequence[Hold]) -> None:
+    """Keep holds; from the moment this is committed nothing of theirs can be removed.
+
+    A removal holds the patient too, so one that is under way ends before the hold is placed, or waits and sees it.
+    """
+    lock(work, {each.patient_id for each in holds})
     work.run_each(_PLACE, [asdict(each) for each in holds])
 
 
