@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common import wsdl
+from common.standard.transactions import BY_ACTION
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -71,7 +72,7 @@ def test_every_action_is_known(sources: dict[str, str]) -> None:
     for port in METHODS:
         for operation in re.findall(r'@WebMethod\(operationName = "[^"]*", action = "([^"]+)"', sources[port]):
             assert f'input = "{operation}"' in sources[port]
-            assert f'output = "{operation}Response"' in sources[port]
+            assert f'output = "{BY_ACTION[operation].answer_action}"' in sources[port]
 
 
 def test_documents_are_streams(sources: dict[str, str]) -> None:
