@@ -22,7 +22,7 @@ from console.serving.supervisor import Child, Supervisor
 
 
 @click.command()
-@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice([*SERVICES, FEEDS.name]))
+@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice([*SERVICES, *FEEDS]))
 @config_option
 @click.option("--no-migrate", is_flag=True, help="Refuse to start when the database's schema is behind.")
 @click.option("--end-with-parent", "bound", is_flag=True, hidden=True)
@@ -30,9 +30,10 @@ from console.serving.supervisor import Child, Supervisor
 def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool) -> None:
     """Start services, and keep them running until Ctrl-C or SIGTERM.
 
-    SERVICE is registry or repository; without one, both are started, and with the Registry its listener for
-    patient feeds (PORTOLAN_REGISTRY_MLLP_BIND). The Registry's database is brought to
-    this release's schema first. Each service has a process with workers of its own; one that dies is replaced.
+    SERVICE is registry, repository or identity; without one, all are started, and with the Registry and the
+    cross-reference service (identity) their listeners for patient feeds (PORTOLAN_REGISTRY_MLLP_BIND,
+    PORTOLAN_IDENTITY_MLLP_BIND). Their databases are brought to this release's schema first.
+    Each service has a process with workers of its own; one that dies is replaced.
 
     \b
     Examples:
@@ -44,8 +45,8 @@ def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool)
     if child:
         _run_child(services[0], current, migrate=not no_migrate)
         return
-    if FEEDS.name in services:
-        raise click.UsageError("The listener for patient feeds is started with the registry.")
+    for name in set(services) & set(FEEDS):
+        raise click.UsageError(f"The listener for patient feeds is started with the {FEEDS[name].after}.")
     chosen = [SERVICES[name] for name in dict.fromkeys(services or SERVICES)]
     if bound:
         end_with_parent()
@@ -53,8 +54,8 @@ def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool)
 
 
 def _run_child(name: str, current: Settings, *, migrate: bool) -> None:
-    if name == FEEDS.name:
-        feeds.run(current)
+    if name in FEEDS:
+        feeds.run(feeds.LISTENERS[name], current)
     else:
         run(SERVICES[name], current, migrate=migrate)
 

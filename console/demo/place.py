@@ -42,7 +42,8 @@ class Place:
 def choose(current: Settings, folder: Path) -> Place:
     """The embedded default in a folder, at the ports of the settings or, where these are taken, at free ones."""
     environ = {f"{PREFIX}DATA": str(folder.absolute()), f"{PREFIX}LOG_LEVEL": "warning"}
-    environ[f"{PREFIX}REGISTRY_MLLP_BIND"] = "off"  # the demonstration has no feed
+    for service_name in ("REGISTRY", "IDENTITY"):
+        environ[f"{PREFIX}{service_name}_MLLP_BIND"] = "off"  # the demonstration has no feed
     moved: dict[str, int] = {}
     taken: set[int] = set()
     for service in SERVICES.values():
