@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from common.hl7.refusals import Condition
 from common.hl7.types import is_oid
+from common.standard.identifiers import NHS_NUMBER
 from common.standard.nhs import nhs_number_problem
 
-NHS_AUTHORITY: Final = "2.16.840.1.113883.2.1.4.1"
 LONGEST_ID: Final = 256
 
 
@@ -66,7 +66,7 @@ class Domain:
             return f"it has more than {LONGEST_ID} characters"
         if not is_oid(key.root):
             return "its assigning authority is no OID"
-        if key.root == self.national == NHS_AUTHORITY:
+        if key.root == self.national == NHS_NUMBER:
             return nhs_number_problem(key.extension, test_numbers=self.test_numbers)
         return None
 
