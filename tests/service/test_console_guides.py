@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.process import eventually
+from tests.servers.process import eventually, free_port
 from tests.unit.console.running import ROOT, Place, ready
 
 GUIDES = (
@@ -20,17 +21,28 @@ GUIDES = (
     "amending.md",
     "acknowledgements.md",
     "on-demand-documents.md",
+    "identity.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)
 _CURL = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())"
 
 
+def listens(port: int) -> bool:
+    """Whether something listens on a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 class Reader:
     """Somebody who does what a guide says, at ports that are free here."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = Place(folder)
+        self.feed_port = free_port()
+        self.place = Place(folder, PORTOLAN_IDENTITY_MLLP_BIND=f"127.0.0.1:{self.feed_port}")
         tools = folder / ".tools"
         tools.mkdir()
         for name, arguments in (("portolan", "-m console"), ("python", ""), ("curl", f"-c '{_CURL}'")):
@@ -40,8 +52,10 @@ class Reader:
 
     def here(self, text: str) -> str:
         """The text with our ports for the usual ones."""
-        ports = {"8010": self.place.registry_port, "8020": self.place.repository_port}
-        return re.sub(r"127\.0\.0\.1:(8010|8020)", lambda found: f"127.0.0.1:{ports[found[1]]}", text)
+        place = self.place
+        ports = {"8010": place.registry_port, "8020": place.repository_port, "8070": place.identity_port}
+        text = text.replace('("127.0.0.1", 8071)', f'("127.0.0.1", {self.feed_port})')
+        return re.sub(r"127\.0\.0\.1:(8010|8020|8070)", lambda found: f"127.0.0.1:{ports[found[1]]}", text)
 
     def do(self, kind: str, text: str) -> None:
         """Run a block to its end."""
@@ -57,7 +71,11 @@ class Reader:
         """A command that stays, while the rest of the guide is read."""
         process = self.place.start(*command.split()[1:])
         try:
-            for address in (self.place.registry, self.place.repository):
+            addresses = [self.place.registry, self.place.repository]
+            if command == "portolan serve":
+                addresses.append(self.place.identity)
+                eventually(lambda: listens(self.feed_port) or process.poll() is not None, "the feed")
+            for address in addresses:
                 eventually(lambda address=address: ready(address) or process.poll() is not None, address)
             assert process.poll() is None
             yield

@@ -42,7 +42,7 @@ def test_both_services_are_ready_and_end_with_exit_code_0(place: Place, number: 
     with place.served() as process:
         assert ready(place.registry)
         assert ready(place.repository)
-        out = said(process, 2)
+        out = said(process, 3)
         process.send_signal(number)
         _, err = ended(process)
 
