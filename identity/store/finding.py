@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select, tuple_
 
 from common.db import Row, Statement, Work
 from common.demographics import UNKNOWN, Demographics
@@ -104,15 +104,9 @@ class Criterion:
 
 
 def _value(kind: str, *more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether what was told of an identifier has such a value."""
-    return exists(
-        select(searched.c.root).where(
-            searched.c.root == demographics.c.root,
-            searched.c.extension == demographics.c.extension,
-            searched.c.kind == kind,
-            *more,
-        )
-    )
+    """Whether what was told of an identifier has such a value; found by the value, which few have."""
+    having = select(searched.c.root, searched.c.extension).where(searched.c.kind == kind, *more)
+    return tuple_(demographics.c.root, demographics.c.extension).in_(having)
 
 
 def _starts(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
@@ -141,11 +135,8 @@ def _clause(how: str, number: int) -> ColumnElement[bool]:
             return demographics.c.sex == bindparam(one)
         case "id":
             other = identifier.alias(f"other{number}")
-            return exists(
-                select(other.c.person).where(
-                    other.c.root == bindparam(one), other.c.extension == bindparam(two), other.c.person == _c.person
-                )
-            )
+            this = and_(other.c.root == bindparam(one), other.c.extension == bindparam(two))
+            return _c.person.in_(select(other.c.person).where(this))
         case _:
             return _value(how, searched.c.one == bindparam(one))
 
