@@ -19,6 +19,7 @@ from common.settings_types import (
     Row,
     addresses,
     bind,
+    bind_or_nothing,
     bind_or_off,
     boolean,
     choice,
@@ -26,6 +27,7 @@ from common.settings_types import (
     destinations,
     duration,
     folder,
+    namespaces,
     oid,
     row_of,
     setting,
@@ -36,6 +38,7 @@ from common.settings_types import (
     split_bind,
     storage,
     text,
+    tracing,
     web,
     whole,
 )
@@ -43,6 +46,7 @@ from common.soap.destination import Allowed, is_loopback
 
 _DAY: Final = 86400.0
 _COUNT: Final = 1_000_000_000
+_TRACING: Final = tracing()
 _DATABASE: Final = database()  # the name of a setting, too
 
 
@@ -137,6 +141,61 @@ class Settings:
     )
     repository_workers: int = setting(whole(0, 256), 0, "Repository processes; 0 means as many as the cores suit.")
     repository_threads: int = setting(whole(1, 1000), 32, "Blocking threads per Repository process.")
+    identity_database: str = setting(
+        _DATABASE,
+        "",
+        "SQLAlchemy URL of the cross-reference's database; SQLite under the data directory when empty.",
+        secret=True,
+    )
+    identity_bind: str = setting(bind(), "127.0.0.1:8070", "Where the cross-reference service listens.")
+    identity_url: str = setting(
+        web(),
+        "http://127.0.0.1:8070/identity",
+        "The cross-reference service's address as others use it, and as its WSDL says it.",
+    )
+    identity_workers: int = setting(whole(0, 256), 0, "Cross-reference processes; 0 means as many as the cores suit.")
+    identity_threads: int = setting(whole(1, 1000), 16, "Blocking threads per cross-reference process.")
+    identity_mllp_bind: str = setting(
+        bind_or_off(),
+        "127.0.0.1:8071",
+        "Where the cross-reference service listens for patient feeds over MLLP; `off` for nowhere.",
+    )
+    identity_namespaces: str = setting(
+        namespaces(),
+        "",
+        "Names by which feeds in HL7 v2 may mean an assigning authority (CX.4.1), as `NAME=OID`, with commas.",
+    )
+    identity_name_prefix: bool = setting(
+        boolean(), False, "Whether a query for demographics also finds names that begin as they are asked for."
+    )
+    identity_max_results: int = setting(whole(1, 10_000), 200, "Most persons that a query for demographics may find.")
+    identity_query_keep: float = setting(
+        duration(1, _DAY), 900.0, "How long a query that was answered in part can be gone on with."
+    )
+    identity_forward: str = setting(
+        bind_or_nothing(),
+        "",
+        "The Registry's listener for patient feeds, `host:port`, which is told of NHS Numbers that became known or "
+        "were merged; nobody when empty.",
+    )
+    identity_forward_ca_file: str = setting(
+        text("a file"), "", "Certificates that this listener is checked with; without them there is no TLS."
+    )
+    identity_lookup: str = setting(
+        web(),
+        "",
+        "The cross-reference service that the command line asks for the NHS Number to another id; `identity_url` when "
+        "empty.",
+    )
+    tracing: str = setting(
+        _TRACING,
+        "none",
+        "The national record that NHS Numbers are looked up in: `none`, the address of the PDS FHIR API, or a stand-in "
+        "for first runs, `recorded` or `recorded:FOLDER`.",
+    )
+    tracing_token_file: str = setting(
+        text("a file"), "", "File with the bearer token for PDS; it is read for each question, so that it may change."
+    )
     repositories: str = setting(addresses(), "", "Other repositories that the client reads from.")
 
     max_metadata_bytes: int = setting(size(KIB, GIB), 8 * MIB, "Largest SOAP root part or whole XML message.")
@@ -223,6 +282,16 @@ class Settings:
         return self.database or f"sqlite:///{self.data / 'registry.db'}"
 
     @property
+    def identity_database_url(self) -> str:
+        """The cross-reference's database as a SQLAlchemy URL, which may hold a password."""
+        return self.identity_database or f"sqlite:///{self.data / 'identity.db'}"
+
+    @property
+    def identity_connections(self) -> int:
+        """Database connections per cross-reference worker."""
+        return self.database_pool or min(self.identity_threads, 8)
+
+    @property
     def storage_url(self) -> str:
         """The folder or `s3://BUCKET` that holds the documents."""
         return self.storage or str(self.data / "documents")
@@ -232,11 +301,13 @@ class Settings:
         return self.outbox or f"sqlite:///{self.data / f'outbox-{service}.db'}"
 
     def async_allowed(self, service: str) -> Allowed:
-        """Where the answers of `registry` or `repository` may be sent."""
+        """Where the answers of `registry` or `repository` may be sent; the other services send none elsewhere."""
         listens = {
             "registry": (self.registry_bind, self.registry_url),
             "repository": (self.repository_bind, self.repository_url),
         }
+        if service not in listens:
+            return Allowed.from_list("", loopback=False)
         bound, url = listens[service]
         # A proxy on this machine lets others in, so the address that they use has to be a local one as well.
         local = is_loopback(split_bind(bound)[0]) and is_loopback(urlsplit(url).hostname or "")
@@ -263,8 +334,12 @@ class Settings:
         return self.database_pool or min(self.registry_threads, 8)
 
     def workers(self, service: str) -> int:
-        """Processes of `registry` or `repository`; with 0 set, one per core and at most eight."""
-        chosen = {"registry": self.registry_workers, "repository": self.repository_workers}[service]
+        """Processes of a service; with 0 set, one per core and at most eight."""
+        chosen = {
+            "registry": self.registry_workers,
+            "repository": self.repository_workers,
+            "identity": self.identity_workers,
+        }[service]
         return chosen or min(os.cpu_count() or 1, 8)
 
 
@@ -286,10 +361,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 
 def _conflicts(settings: Settings) -> Iterator[str]:
     yield from _storage_conflicts(settings)
-    if split_bind(settings.registry_bind) == split_bind(settings.repository_bind):
-        yield f"registry_bind and repository_bind are both {settings.registry_bind}; give each its own port."
-    if settings.registry_mllp_bind in (settings.registry_bind, settings.repository_bind):
-        yield f"registry_mllp_bind is {settings.registry_mllp_bind}, as another address; give it its own port."
+    yield from _same_ports(settings)
     if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
         yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
     if settings.max_document_bytes > settings.max_submission_bytes:
@@ -315,6 +387,20 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         )
     if settings.repository_addresses[settings.repository_uid] != settings.repository_url:
         yield f"repositories gives {settings.repository_uid} another address than repository_url; keep one of them."
+
+
+def _same_ports(settings: Settings) -> Iterator[str]:
+    """Every service and listener has an address of its own."""
+    names = ("registry_bind", "repository_bind", "identity_bind", "registry_mllp_bind", "identity_mllp_bind")
+    first: dict[tuple[str, int], str] = {}
+    for name in names:
+        value = getattr(settings, name)
+        # The cross-reference is not started unless asked for, and where it would listen then is in nobody's way.
+        if value == "off" or (name.startswith("identity") and value == getattr(Settings(), name)):
+            continue
+        other = first.setdefault(split_bind(value), name)
+        if other != name:
+            yield f"{other} and {name} are both {value}; give each its own port."
 
 
 def _storage_conflicts(settings: Settings) -> Iterator[str]:

@@ -262,3 +262,45 @@ def destinations() -> Kind[str]:
 
     accepts = "a list of `http://HOST:PORT/PATH`, `https://HOST:PORT/PATH` or `HOST:PORT`, with commas between; a port "
     return Kind(f"{accepts}of `*` is any, none is the scheme's own, and a path is where paths begin", parse)
+
+
+def bind_or_nothing() -> Kind[str]:
+    """The address of a listener, or none."""
+
+    def parse(value: str) -> str:
+        if value:
+            split_bind(value)
+        return value
+
+    return Kind("`host:port` or `[IPv6]:port`, with a port from 1 to 65535; or nothing", parse)
+
+
+def split_namespaces(value: str) -> dict[str, str]:
+    """`name=oid,name=oid` as a mapping; ValueError when a pair is malformed or a name comes twice."""
+    found: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in value.split(","))):
+        name, _, authority = pair.partition("=")
+        if not name or _CONTROL.search(name) or not is_oid(authority) or name in found:
+            raise ValueError(pair)
+        found[name] = authority
+    return found
+
+
+def namespaces() -> Kind[str]:
+    """OIDs of assigning authorities by name."""
+
+    def parse(value: str) -> str:
+        split_namespaces(value)
+        return value
+
+    return Kind("a list `NAME=OID,NAME=OID`, each name once", parse)
+
+
+def tracing() -> Kind[str]:
+    """Where NHS Numbers are looked up."""
+
+    def parse(value: str) -> str:
+        known = value in ("none", "recorded") or (value.startswith("recorded:") and len(value) > len("recorded:"))
+        return _require((known or _is_web(value)) and not _CONTROL.search(value), value)
+
+    return Kind("`none`, `recorded`, `recorded:FOLDER`, or an http or https address", parse)

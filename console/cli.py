@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "retention": "console.commands.retention",
     "purge": "console.commands.purge",
     "patients": "console.commands.patients",
+    "identity": "console.commands.identity",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",
@@ -92,6 +93,6 @@ def portolan(debug: bool) -> None:
 
     \b
     To see it at work:               portolan demo
-    To start both services:          portolan serve
+    To start the services:           portolan serve
     To find a patient's documents:   portolan find 9990001006
     """

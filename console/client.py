@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Final
 
-from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, QueryRefused
+import click
+
+from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, PatientIdentity, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from console.failure import Failure
-from console.metadata.entry import DEFAULT_SOURCE, Domain
+from console.metadata.entry import DEFAULT_SOURCE, Domain, UnknownPatient
+from console.output import spaced_nhs_number
 
 _SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
 
@@ -72,7 +76,35 @@ def code_sets(settings: Settings) -> CodeSets:
 
 def domain(settings: Settings) -> Domain:
     """What values are read by. Whether test numbers are taken is for the Registry to say."""
-    return Domain(code_sets(settings), settings.patient_authority)
+    return Domain(code_sets(settings), settings.patient_authority, lookup=looked_up(settings))
+
+
+def identity(settings: Settings) -> PatientIdentity:
+    """Asks the cross-reference service for patients' ids."""
+    return PatientIdentity(
+        settings.identity_lookup or settings.identity_url,
+        authority=settings.patient_authority,
+        connect_timeout=settings.connect_timeout,
+        answer_timeout=settings.answer_timeout,
+    )
+
+
+def looked_up(settings: Settings) -> Callable[[str], str]:
+    """Gives the NHS Number (as a CX) to an id of another authority, asked for once, and says so."""
+
+    @cache
+    def look(patient_id: str) -> str:
+        with identity(settings) as client:
+            found = client.nhs_number_of(patient_id)
+        if found is None:
+            where = settings.identity_lookup or settings.identity_url
+            raise UnknownPatient(f"is of another authority, and no NHS Number to it is known at {where}")
+        click.echo(
+            f"portolan: {patient_id} is the patient with the NHS Number {spaced_nhs_number(found.id)}.", err=True
+        )
+        return found.cx()
+
+    return look
 
 
 def registered(client: DocumentConsumer, wanted: Iterable[tuple[str, str]]) -> dict[str, DocumentEntry]:

@@ -40,6 +40,14 @@ def repository() -> Flask | Application:
     return _guarded(create_app(settings), settings, settings.repository_threads)
 
 
+def identity() -> Flask | Application:
+    """The cross-reference service."""
+    settings = _begin("identity")
+    from identity.app import create_app
+
+    return _guarded(create_app(settings), settings, settings.identity_threads)
+
+
 def _guarded(app: Flask, settings: Settings, threads: int) -> Flask | Application:
     """The application as granian is to run it: RSGI that waits for slow clients itself, or plain WSGI."""
     if settings.slow_clients == "proxy":

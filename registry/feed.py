@@ -11,9 +11,10 @@ from typing import Final
 from common.db import DatabaseBusy, DatabaseFull
 from common.faults import checkpoint
 from common.hl7.acknowledgement import acknowledgement
-from common.hl7.identifiers import Identifier, read_identifier
-from common.hl7.message import Message, Segment, read_header, read_message
-from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal, rejected, wrong
+from common.hl7.events import check_header, identifiers, message_id, only
+from common.hl7.identifiers import Identifier
+from common.hl7.message import Message, read_header, read_message
+from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal, wrong
 from common.observe import correlation, metrics
 from registry.patients import Patients
 from registry.register import utc_now
@@ -22,7 +23,6 @@ from registry.rules.patients import Problem, Side
 
 log = logging.getLogger("portolan.feed")
 
-_LONGEST_ID: Final = 256
 _PID: Final = "PID^1^3"
 _MRG: Final = "MRG^1^1"
 _SIDES: Final[Mapping[Side, str]] = {Side.SUBSUMED: _MRG, Side.SURVIVOR: _PID}
@@ -103,15 +103,7 @@ class Feed:
         return label, message, None
 
     def _event(self, message: Message) -> tuple[str, Callable[[Message], Problem | None]]:
-        if not message.control_id.strip():
-            raise wrong(Condition.MISSING, "MSH^1^10", "MSH-10, the message's control id, is missing")
-        if message.type != "ADT":
-            raise rejected(Condition.UNSUPPORTED_TYPE, "MSH^1^9", "only ADT messages are taken here")
-        if message.event not in self._events:
-            told = f"only the events {', '.join(self._events)} are taken here"
-            raise rejected(Condition.UNSUPPORTED_EVENT, "MSH^1^9", told)
-        if not message.version.startswith("2."):
-            raise rejected(Condition.UNSUPPORTED_VERSION, "MSH^1^12", "MSH-12 must be a version of HL7 v2, as 2.3.1")
+        check_header(message, self._events)
         return self._events[message.event]
 
     def _known(self, message: Message) -> Problem | None:
@@ -123,16 +115,16 @@ class Feed:
         return None
 
     def _merged(self, message: Message) -> Problem | None:
-        _only(message, "MRG")
-        _only(message, "PID")
+        only(message, "MRG")
+        only(message, "PID")
         survivor = self._patient(message, "PID", 3, _PID)
         subsumed = self._patient(message, "MRG", 1, _MRG)
         return self._patients.merge(subsumed, survivor, message_id(message))
 
     def _link_changed(self, message: Message) -> Problem | None:
         """The affinity domain's id stands first, and the local one second (ITI TF-2 3.64.4.1.2)."""
-        _only(message, "MRG")
-        _only(message, "PID")
+        only(message, "MRG")
+        only(message, "PID")
         new, new_local = self._linked(message, "PID", 3, _PID)
         old, old_local = self._linked(message, "MRG", 1, _MRG)
         if new_local is None:
@@ -140,7 +132,7 @@ class Feed:
         return self._relink.change(LinkChange(old, new, old_local or new_local, new_local))
 
     def _linked(self, message: Message, segment: str, field: int, where: str) -> tuple[str, str | None]:
-        found = _identifiers(message, segment, field, where)
+        found = identifiers(message, segment, field, where)
         if not self._authority.is_ours(found[0]):
             told = f"the first repetition of {segment}-{field} must be an id of the affinity domain"
             raise wrong(Condition.UNKNOWN_KEY, where, told)
@@ -151,38 +143,10 @@ class Feed:
 
     def _patient(self, message: Message, segment: str, field: int, where: str) -> str:
         """The one id of the affinity domain in a field; ids of others are none of a registry's business."""
-        ours = {self._authority.cx(each) for each in _identifiers(message, segment, field, where)
+        ours = {self._authority.cx(each) for each in identifiers(message, segment, field, where)
                 if self._authority.is_ours(each)}  # fmt: skip
         if not ours:
             raise wrong(Condition.UNKNOWN_KEY, where, f"{segment}-{field} has no id of the affinity domain")
         if len(ours) > 1:
             raise wrong(Condition.DUPLICATE_KEY, where, f"{segment}-{field} has several ids of the affinity domain")
         return ours.pop()
-
-
-def message_id(message: Message) -> str:
-    """Who sent a message, and what they call it: the same again is the same message."""
-    return "|".join(message.header.raw(number).strip()[:_LONGEST_ID] for number in (3, 4, 10))
-
-
-def _only(message: Message, segment: str) -> None:
-    if sum(each.name == segment for each in message.segments) > 1:
-        raise rejected(Condition.SEQUENCE, f"{segment}^2", f"one message has one {segment}: send one for each pair")
-
-
-def _segment(message: Message, name: str) -> Segment:
-    found = message.first(name)
-    if found is None:
-        raise wrong(Condition.SEQUENCE, f"{name}^1", f"the segment {name} is missing")
-    return found
-
-
-def _identifiers(message: Message, name: str, field: int, where: str) -> list[Identifier]:
-    segment = _segment(message, name)
-    found = [read_identifier(message, each) for each in message.repetitions(segment, field)]
-    found = [each for each in found if each.id]
-    if not found:
-        raise wrong(Condition.MISSING, where, f"{name}-{field} is missing")
-    if any(len(each.id) > _LONGEST_ID for each in found):
-        raise wrong(Condition.DATA_TYPE, where, f"an id in {name}-{field} has more than {_LONGEST_ID} characters")
-    return found

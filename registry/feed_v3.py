@@ -8,7 +8,8 @@ from typing import Final
 from uuid import uuid4
 
 from common.hl7.refusals import TEXTS, Condition
-from common.hl7v3.identity import Detail, Element, Id, IdentityMessage, read_identity, write_acknowledgement
+from common.hl7v3.identity import IdentityMessage, read_identity, write_acknowledgement
+from common.hl7v3.wrapper import NOBODY, Detail, Element, Id
 from common.standard.transactions import ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE, Transaction
 from registry.patients import Patients
 from registry.register import utc_now
@@ -51,9 +52,8 @@ class FeedV3:
 
     def failed(self, transaction: Transaction, told: str) -> Answered:
         """The acknowledgement for a breakdown of ours."""
-        nobody = IdentityMessage(Id(""), "", Id(""), Id(""), (), ())
         problem = Problem(Side.SURVIVOR, Condition.INTERNAL, told)
-        return self._answered(transaction, nobody, problem, "")
+        return self._answered(transaction, IdentityMessage(NOBODY), problem, "")
 
     def _answered(
         self, transaction: Transaction, message: IdentityMessage, problem: Problem | None, correlation: str
@@ -65,7 +65,9 @@ class FeedV3:
             told = f"{problem.reason} [{correlation}]" if correlation else problem.reason
             detail = Detail(problem.condition.value, TEXTS[problem.condition], told, place)
         own_id = Id(str(uuid4()).upper())  # a UUID is a root by itself (data type II)
-        return Answered(write_acknowledgement(message, own_id=own_id, now=self._now(), detail=detail), problem is None)
+        return Answered(
+            write_acknowledgement(message.wrapper, own_id=own_id, now=self._now(), detail=detail), problem is None
+        )
 
     def _known(self, message: IdentityMessage) -> Problem | None:
         """Every id of the affinity domain; demographics are none of a registry's business."""

@@ -164,12 +164,15 @@ def back_end(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
 def a_pair(data: Path, settings: Mapping[str, str] | None = None) -> Pair:
     """A pair on free ports, not started yet; ``settings`` are PORTOLAN_ variables without that prefix."""
     data.mkdir(parents=True, exist_ok=True)
-    registry, repository, mllp = free_port(), free_port(), free_port()
+    registry, repository, mllp, identity, identity_mllp = (free_port() for _ in range(5))
     named = {
         "DATA": str(data),
         "REGISTRY_BIND": f"127.0.0.1:{registry}",
         "REGISTRY_MLLP_BIND": f"127.0.0.1:{mllp}",
         "REPOSITORY_BIND": f"127.0.0.1:{repository}",
+        "IDENTITY_BIND": f"127.0.0.1:{identity}",
+        "IDENTITY_URL": f"http://127.0.0.1:{identity}/identity",
+        "IDENTITY_MLLP_BIND": f"127.0.0.1:{identity_mllp}",
         "REGISTRY_URL": f"http://127.0.0.1:{registry}/registry",
         "REPOSITORY_URL": f"http://127.0.0.1:{repository}/repository",
         "REGISTRY_WORKERS": "1",
@@ -183,3 +186,10 @@ def a_pair(data: Path, settings: Mapping[str, str] | None = None) -> Pair:
         Running("repository", repository, environment, data / "repository.log"),
         named,
     )
+
+
+def an_identity(data: Path, settings: Mapping[str, str] | None = None) -> tuple[Running, int]:
+    """A cross-reference service on free ports, not started yet, and the port of its listener for feeds."""
+    pair = a_pair(data, {"IDENTITY_WORKERS": "1", **(settings or {})})
+    port, mllp = (int(pair.settings[name].rpartition(":")[2]) for name in ("IDENTITY_BIND", "IDENTITY_MLLP_BIND"))
+    return Running("identity", port, pair.registry.environment, data / "identity.log"), mllp

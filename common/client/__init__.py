@@ -1,4 +1,5 @@
-"""The way out over HTTP, and what a Python user calls: DocumentSource, DocumentConsumer, DocumentAdministrator."""
+"""The way out over HTTP, and what a Python user calls: DocumentSource, DocumentConsumer, DocumentAdministrator,
+PatientIdentity."""
 
 from common.client.administrator import DocumentAdministrator, RemovalRefused, RemovedDocuments, Updated, UpdateRefused
 from common.client.consumer import DocumentConsumer
@@ -19,6 +20,7 @@ from common.client.errors import (
     UnknownRepository,
 )
 from common.client.fetching import Fetched
+from common.client.identity import FoundPatient, PatientIdentity, PatientQueryRefused
 from common.client.message_ids import new_message_id
 from common.client.receiver import AsyncReceiver
 from common.client.results import FetchedDocument, NewDocument, QueryResult, Submitted
@@ -37,10 +39,13 @@ __all__ = [
     "FaultReceived",
     "Fetched",
     "FetchedDocument",
+    "FoundPatient",
     "NewDocument",
     "NoAnswer",
     "NotReached",
     "OutcomeUnknown",
+    "PatientIdentity",
+    "PatientQueryRefused",
     "QueryIncomplete",
     "QueryRefused",
     "QueryResult",

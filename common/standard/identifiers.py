@@ -18,3 +18,6 @@ SUBMISSION_SET_NODE: Final = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"
 FOLDER_NODE: Final = "urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2"
 
 EMPTY_SHA1: Final = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+
+NHS_NUMBER: Final = "2.16.840.1.113883.2.1.4.1"
+"""The assigning authority of NHS Numbers."""

@@ -72,7 +72,7 @@ def _transaction(envelope: Envelope, served: Mapping[str, Transaction]) -> Trans
             f"The wsa:Action {envelope.action[:120]!r} is not served at this address.",
             detail=faults.problem_action(envelope.action),
         )
-    if envelope.body.tag != transaction.root:
+    if envelope.body.tag not in transaction.roots:
         told = f"The body of {transaction.label} must be {transaction.root.rpartition('}')[2]}."
         raise SoapFault(faults.SENDER, told)
     return transaction

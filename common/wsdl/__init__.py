@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WSDLS = ("registry.wsdl", "repository.wsdl")
+WSDLS = ("identity.wsdl", "registry.wsdl", "repository.wsdl")
 SCHEMAS = ("hl7v3.xsd", "lcm.xsd", "query.xsd", "rim.xsd", "rmd.xsd", "rs.xsd", "xds.xsd", "xml.xsd")
 NAMES = WSDLS + SCHEMAS
 

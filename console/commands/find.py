@@ -10,8 +10,9 @@ import click
 from common.model import DocumentEntry
 from console import client
 from console.cli import config_option, settings
+from console.failure import Failure
 from console.metadata.asking import FILTERS, Of, asked
-from console.metadata.entry import patient_id
+from console.metadata.entry import UnknownPatient, patient_id
 from console.metadata.people import shown_author, shown_text
 from console.metadata.shown import as_json as entry_as_json
 from console.output import is_terminal, json_option, print_json, print_table, shown_bytes, shown_time
@@ -34,12 +35,14 @@ def filter_options(command: _Command) -> _Command:
 
 
 @click.command()
-@click.argument("patient", metavar="NHS_NUMBER")
+@click.argument("patient", metavar="PATIENT")
 @filter_options
 @config_option
 @json_option
 def find(patient: str, as_json: bool, **filters: Any) -> None:
     """Find a patient's documents in the Registry, the newest first.
+
+    PATIENT is an NHS Number, or a local id as id^^^&OID&ISO, whose NHS Number the cross-reference service is asked for.
 
     A code is written CODE, or CODE^^SCHEME. A time is a date, a time of ISO 8601 with its offset, or a DTM.
 
@@ -47,6 +50,7 @@ def find(patient: str, as_json: bool, **filters: Any) -> None:
     Examples:
       portolan find 9990001006
       portolan find "999 000 1006" --type-code 373942005 --creation-time-from 2026-01-01
+      portolan find 'NGH4471893^^^&2.999.826.4.1&ISO'
       portolan find 9990001006 --status any --json | jq -r '.[].unique_id'
     """
     current = settings()
@@ -57,6 +61,8 @@ def find(patient: str, as_json: bool, **filters: Any) -> None:
         raise click.UsageError(str(error)) from error
     try:
         who = patient_id(patient, domain)
+    except UnknownPatient as error:
+        raise Failure(f"The patient's id {error}.", "`portolan identity find` looks for patients by name.") from error
     except ValueError as error:
         raise click.UsageError(f"The patient's number {error}.") from error
     with client.consumer(current) as consumer:

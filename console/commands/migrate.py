@@ -7,9 +7,10 @@ import click
 from common.db import Database
 from common.outbox.schema import SCHEMA
 from console.cli import config_option, settings
-from console.database import database
+from console.database import database, identity_database
 from console.failure import Failure
 from console.outbox import outbox_database, served_outboxes
+from identity.store import schema as identity_schema
 from registry.store import schema
 
 
@@ -17,7 +18,7 @@ from registry.store import schema
 @config_option
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a schema is behind.")
 def migrate(check: bool) -> None:
-    """Bring the Registry's database, and the outboxes, to this release's schema.
+    """Bring the Registry's database, the cross-reference's, and the outboxes, to this release's schema.
 
     `portolan serve` does this by itself. Where the services may not change the schema, run it before they are
     started with --no-migrate. It can be run by several at once, and again.
@@ -33,6 +34,11 @@ def migrate(check: bool) -> None:
             _insist("database", schema.current(opened), schema.newest())
         else:
             _told("database", *schema.upgrade(opened))
+    with identity_database(current) as opened:
+        if check:
+            _insist("cross-reference's database", identity_schema.current(opened), identity_schema.newest())
+        else:
+            _told("cross-reference's database", *identity_schema.upgrade(opened))
     for service in served_outboxes(current):
         with outbox_database(current, service) as opened:
             _outbox(opened, f"outbox of the {service}", check=check)

@@ -18,46 +18,49 @@ from console.failure import Failure
 from console.serving import feeds
 from console.serving.parent import end_with_parent
 from console.serving.server import run
-from console.serving.services import FEEDS, SERVICES, Service, with_companions
+from console.serving.services import FEEDS, SERVICES, USUAL, Service, with_companions
 from console.serving.supervisor import Child, Supervisor
 
 
 @click.command()
-@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice([*SERVICES, FEEDS.name]))
+@click.argument("services", metavar="[SERVICE]…", nargs=-1, type=click.Choice([*SERVICES, *FEEDS]))
 @config_option
 @click.option("--no-migrate", is_flag=True, help="Refuse to start when the database's schema is behind.")
 @click.option("--end-with-parent", "bound", is_flag=True, hidden=True)
-@click.option("--child", is_flag=True, hidden=True)
+@click.option("--child-of", "parent", type=int, hidden=True)
 @click.option("--listen-fd", type=int, hidden=True)
-def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, child: bool, listen_fd: int | None) -> None:
+def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, parent: int | None, listen_fd: int | None) -> None:
     """Start services, and keep them running until Ctrl-C or SIGTERM.
 
-    SERVICE is registry or repository; without one, both are started, and with the Registry its listener for
-    patient feeds (PORTOLAN_REGISTRY_MLLP_BIND). The Registry's database is brought to
-    this release's schema first. Each service has a process with workers of its own; one that dies is replaced.
+    SERVICE is registry, repository or identity; without one, registry and repository are started. With the
+    Registry and the cross-reference service (identity) go their listeners for patient feeds
+    (PORTOLAN_REGISTRY_MLLP_BIND, PORTOLAN_IDENTITY_MLLP_BIND). Databases are brought to this release's schema first.
+    Each service has a process with workers of its own; one that dies is replaced.
 
     \b
     Examples:
       portolan serve
+      portolan serve registry repository identity
       portolan serve registry --config /etc/portolan.toml
       PORTOLAN_DATA=/srv/portolan portolan serve
     """
     current = settings()
-    if child:
-        _run_child(services[0], current, migrate=not no_migrate, listen_fd=listen_fd)
+    if parent is not None:
+        _run_child(services[0], current, migrate=not no_migrate, supervisor=parent, listen_fd=listen_fd)
         return
-    if FEEDS.name in services:
-        raise click.UsageError("The listener for patient feeds is started with the registry.")
-    chosen = [SERVICES[name] for name in dict.fromkeys(services or SERVICES)]
+    for name in set(services) & set(FEEDS):
+        raise click.UsageError(f"The listener for patient feeds is started with the {FEEDS[name].after}.")
+    chosen = [SERVICES[name] for name in dict.fromkeys(services or USUAL)]
     if bound:
         end_with_parent()
     supervise(chosen, current, ["--no-migrate"] if no_migrate else [])
 
 
-def _run_child(name: str, current: Settings, *, migrate: bool, listen_fd: int | None) -> None:
-    if name == FEEDS.name:
-        feeds.run(current, listen_fd)
+def _run_child(name: str, current: Settings, *, migrate: bool, supervisor: int, listen_fd: int | None) -> None:
+    if name in FEEDS:
+        feeds.run(feeds.SOURCES[name], current, supervisor, listen_fd)
     else:
+        end_with_parent(supervisor)
         run(SERVICES[name], current, migrate=migrate)
 
 

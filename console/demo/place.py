@@ -23,6 +23,8 @@ from console.serving.services import SERVICES, Service
 
 LOG: Final = "services.log"
 _PATIENCE: Final = 60.0
+SHOWN: Final = (SERVICES["registry"], SERVICES["repository"])
+"""The services of the demonstration."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def choose(current: Settings, folder: Path) -> Place:
     environ[f"{PREFIX}REGISTRY_MLLP_BIND"] = "off"  # the demonstration has no feed
     moved: dict[str, int] = {}
     taken: set[int] = set()
-    for service in SERVICES.values():
+    for service in SHOWN:
         port = _port(service, current, taken)
         if port != service.host_and_port(current)[1]:
             moved[service.name] = port
@@ -73,8 +75,9 @@ def services(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     try:
         place.settings.data.mkdir(parents=True, exist_ok=True)
         with place.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "console", "serve", "--end-with-parent"],
+            names = [service.name for service in SHOWN]
+            process = subprocess.Popen(  # noqa: S603 - our own program, by names of our own
+                [sys.executable, "-m", "console", "serve", "--end-with-parent", *names],
                 env={**_neutral(os.environ), **place.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -86,7 +89,7 @@ def services(place: Place) -> Iterator[subprocess.Popen[bytes]]:
             f"{place.settings.data} cannot be written: {error.strerror}.", "Name another: --keep DIR."
         ) from error
     try:
-        for service in SERVICES.values():
+        for service in SHOWN:
             _await_ready(service.local(place.settings, "/ready"), process, place)
         yield process
     finally:

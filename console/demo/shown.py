@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from common.settings import Settings
-from console.demo.place import Place
+from console.demo.place import SHOWN, Place
 from console.demo.story import Story, Told
 from console.metadata.people import patient_number, shown_author
 from console.output import Cell, print_table, shown_bytes, shown_time, spaced_nhs_number
-from console.serving.services import SERVICES, shown_database, shown_storage
+from console.serving.services import shown_database, shown_storage
 
 _COLUMNS = ("patient", "document", "author, organisation", "SHA-1", "in", "out")
 
@@ -75,8 +75,8 @@ def addresses(place: Place) -> None:
     """Where everything is."""
     settings = place.settings
     click.echo("")
-    for name in SERVICES:
-        click.echo(f"{name.title():<11} {SERVICES[name].url(settings)}")
+    for service in SHOWN:
+        click.echo(f"{service.name.title():<11} {service.url(settings)}")
     click.echo(f"Database    {shown_database(settings)}")
     click.echo(f"Documents   {shown_storage(settings)}")
     click.echo(f"Log         {place.log}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mimetypes
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from common.codes import CodeSets
+from common.hl7.identifiers import parse_cx
 from common.model import Author, Code, DocumentEntry, LocalizedString, SubmissionSet
 from common.rules.datatypes import CHECKS
 from common.standard.attributes import ATTRIBUTES, By
@@ -34,11 +36,19 @@ _USUAL: Final[Values] = {
 
 @dataclass(frozen=True)
 class Domain:
-    """What values are read by: the domain's codes, its patient authority, and whether test numbers are right."""
+    """What values are read by: the domain's codes, its patient authority, and whether test numbers are right.
+
+    ``lookup`` gives the domain's id (CX) to one of another authority, or raises ``UnknownPatient``.
+    """
 
     codes: CodeSets
     authority: str
     test_numbers: bool = True
+    lookup: Callable[[str], str] | None = None
+
+
+class UnknownPatient(ValueError):  # noqa: N818
+    """Nobody knows which patient of the domain an id of another authority means."""
 
 
 def usual(file: Path) -> Values:
@@ -58,7 +68,8 @@ def derived_unique_id(sha256: str, patient_id: str) -> str:
 def build(values: Values, domain: Domain, sha256: str) -> tuple[DocumentEntry, SubmissionSet]:
     """The entry and the SubmissionSet for it; MetadataError with everything that is wrong."""
     problems: list[str] = []
-    read = {key: _read(FIELDS[key], given, domain, problems) for key, given in layered(values, _USUAL).items()}
+    taken = layered(values, _local_id(values, domain), _USUAL)
+    read = {key: _read(FIELDS[key], given, domain, problems) for key, given in taken.items()}
     entry = _entry(read)
     if entry.patient_id and not entry.unique_id:
         entry.unique_id = derived_unique_id(sha256, entry.patient_id)
@@ -117,14 +128,33 @@ def _converted(field: Field, value: Value, domain: Domain) -> str | Code:
 
 
 def patient_id(value: str, domain: Domain) -> str:
-    """A patient's id as a CX, from that or from an NHS Number with or without spaces; ValueError if it is neither."""
+    """A patient's id as a CX, from that or from an NHS Number with or without spaces; ValueError if it is neither.
+
+    One of another authority becomes the domain's, where that can be looked up.
+    """
     if "^" in value:
-        return value
+        return domain.lookup(value) if domain.lookup and is_of_another(value, domain) else value
     number = value.replace(" ", "").replace("-", "")
     problem = nhs_number_problem(number, test_numbers=domain.test_numbers)
     if problem:
         raise ValueError(f"is wrong: {problem}")
     return f"{number}^^^&{domain.authority}&ISO"
+
+
+def is_of_another(value: str, domain: Domain) -> bool:
+    """Whether a text is a patient's id of another authority than the domain's."""
+    try:
+        return parse_cx(value).oid != domain.authority
+    except ValueError:
+        return False
+
+
+def _local_id(values: Values, domain: Domain) -> Values:
+    """An id of another authority is the patient's id where the document was written, too."""
+    given = next(iter(values.get("patient", ())), None)
+    if domain.lookup and isinstance(given, str) and is_of_another(given, domain):
+        return {"source_patient_id": (given,)}
+    return {}
 
 
 def _first(read: dict[str, tuple[Any, ...]], key: str) -> Any:

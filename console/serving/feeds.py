@@ -1,4 +1,4 @@
-"""The process that listens for patient feeds beside the Registry's workers."""
+"""The process that listens for patient feeds beside a service's workers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import signal
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from common.db import open_database
-from common.mllp import Listening, MllpServer
+from common.db import Database
+from common.mllp import Handler, Listening, MllpServer
 from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
 from common.settings import Settings
 from common.settings_types import split_bind
 from console.failure import HOPELESS, Failure
 from console.serving.parent import end_with_parent
-from registry.store import schema
 
 log = logging.getLogger("portolan.feeds")
 
@@ -32,31 +33,69 @@ _AT_ONCE: Final = 1.0
 _PAUSE: Final = 0.5
 
 
-def run(settings: Settings, listen_fd: int | None = None) -> None:
+@dataclass(frozen=True)
+class Source:
+    """Whose feeds: the service's name, the module that joins it and that of its schema, and where it listens."""
+
+    service: str
+    app: str
+    schema: str
+    bind: Callable[[Settings], str]
+
+    def open_store(self, settings: Settings) -> Database:
+        """The service's database."""
+        opened: Database = importlib.import_module(self.app).open_store(settings)
+        return opened
+
+    def handler(self, settings: Settings, database: Database) -> Handler:
+        """What carries out a message."""
+        answer: Handler = importlib.import_module(self.app).create_feed(settings, database).answer
+        return answer
+
+    def is_ready(self, database: Database) -> bool:
+        """Whether the database's schema is this release's."""
+        schema = importlib.import_module(self.schema)
+        return bool(schema.current(database) == schema.newest())
+
+
+SOURCES: Final = {
+    "registry-mllp": Source(
+        "registry", "registry.app", "registry.store.schema", lambda settings: settings.registry_mllp_bind
+    ),
+    "identity-mllp": Source(
+        "identity", "identity.app", "identity.store.schema", lambda settings: settings.identity_mllp_bind
+    ),
+}
+
+
+def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | None) -> None:
     """Serve feeds until SIGTERM; Failure when they cannot be served.
 
     This process prepares and looks after one that serves: when that dies, another is there at once. ``listen_fd`` is a
     socket that listens already: whoever connects before the first worker is there, or between two, waits there.
+    ``supervisor`` is the process that opened it: this one ends with it, even when it was gone before this had begun.
     """
     listener = socket.socket(fileno=listen_fd) if listen_fd is not None else None
-    configure(settings.log_level, settings.log_format, "registry")
+    configure(settings.log_level, settings.log_format, source.service)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # The Registry shows the metrics of this process with those of its workers.
-    os.environ[DIRECTORY] = str(settings.data / "metrics" / "registry")
-    (settings.data / "metrics" / "registry").mkdir(parents=True, exist_ok=True)
-    importlib.import_module("registry.app")
-    _await_schema(settings)
-    _see_that_tls_works(settings)
-    _Keeper(settings, listener).run()
+    # The service shows the metrics of this process with those of its workers.
+    metrics = settings.data / "metrics" / source.service
+    os.environ[DIRECTORY] = str(metrics)
+    metrics.mkdir(parents=True, exist_ok=True)
+    importlib.import_module(source.app)
+    _await_schema(source, settings, supervisor)
+    _see_that_tls_works(source, settings)
+    _Keeper(source, settings, supervisor, listener).run()
 
 
 class _Keeper:
     """Keeps one worker; without threads, since it forks."""
 
-    def __init__(self, settings: Settings, listener: socket.socket | None) -> None:
+    def __init__(self, source: Source, settings: Settings, supervisor: int, listener: socket.socket | None) -> None:
+        self._source = source
         self._settings = settings
         self._listener = listener
-        self._parent = os.getppid()
+        self._supervisor = supervisor
         self._stopping = False
         self._worker = 0
 
@@ -90,7 +129,7 @@ class _Keeper:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
                 end_with_parent()
-                code = _work(self._settings, self._listener)
+                code = _work(self._source, self._settings, self._listener)
             except Exception:
                 log.exception("the listener for patient feeds broke down")
             finally:
@@ -105,39 +144,37 @@ class _Keeper:
             if ended:
                 self._worker = 0
                 return os.waitstatus_to_exitcode(status)
-            if os.getppid() != self._parent:
+            if os.getppid() != self._supervisor:
                 self._stop()
             time.sleep(_TICK)
 
 
-def _work(settings: Settings, listener: socket.socket | None) -> int:
+def _work(source: Source, settings: Settings, listener: socket.socket | None) -> int:
     """Serve in this process; its exit code."""
-    from registry.app import create_feed, open_store
-
-    database = open_store(settings)
-    feed = create_feed(settings, database)
+    database = source.open_store(settings)
+    handler = source.handler(settings, database)
     try:
-        asyncio.run(_serve(MllpServer(listening(settings), feed.answer), listener))
+        asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
     except OSError as error:
-        log.error("patient feeds cannot be served on %s: %s", settings.registry_mllp_bind, error.strerror)
+        log.error("patient feeds cannot be served on %s: %s", source.bind(settings), error.strerror)
         return 1
     finally:
         database.close()
     return 0
 
 
-def _see_that_tls_works(settings: Settings) -> None:
+def _see_that_tls_works(source: Source, settings: Settings) -> None:
     """Failure for certificates that cannot be used."""
     try:
-        listening(settings).tls()
+        listening(source, settings).tls()
     except (OSError, ssl.SSLError) as error:
         told = f"Patient feeds cannot be served over TLS: {error.strerror or error}."
         raise Failure(told, "See PORTOLAN_MLLP_TLS_CERTIFICATE, …_KEY and …_CLIENT_CA.", code=HOPELESS) from error
 
 
-def listening(settings: Settings) -> Listening:
+def listening(source: Source, settings: Settings) -> Listening:
     """Where and how to listen, as the settings say."""
-    host, port = split_bind(settings.registry_mllp_bind)
+    host, port = split_bind(source.bind(settings))
     return Listening(
         host=host,
         port=port,
@@ -152,13 +189,15 @@ def listening(settings: Settings) -> Listening:
     )
 
 
-def _await_schema(settings: Settings) -> None:
-    """The Registry's own process migrates; this one waits until that is done."""
-    database = open_database(settings.database_url, pool=1, wait=settings.database_wait)
+def _await_schema(source: Source, settings: Settings, supervisor: int) -> None:
+    """The service's own process migrates; this one waits until that is done."""
+    database = source.open_store(settings)
     until = time.monotonic() + _SCHEMA_SECONDS
     while time.monotonic() < until:
+        if os.getppid() != supervisor:  # who is gone: what it listens with must not stay with this process
+            raise SystemExit
         try:
-            if schema.current(database) == schema.newest():
+            if source.is_ready(database):
                 database.close()
                 return
         except Exception as error:  # the database may not be there yet

@@ -11,9 +11,12 @@ from typing import Final
 _EVERY_SECONDS: Final = 0.5
 
 
-def end_with_parent() -> None:
-    """Stop this process as SIGTERM would, soon after its parent has died."""
-    threading.Thread(target=_watch, args=(os.getppid(),), name="parent", daemon=True).start()
+def end_with_parent(parent: int | None = None) -> None:
+    """Stop this process as SIGTERM would, soon after its parent has died.
+
+    ``parent`` is the id of the process that started it, if that may be gone by now.
+    """
+    threading.Thread(target=_watch, args=(parent or os.getppid(),), name="parent", daemon=True).start()
 
 
 def _watch(parent: int) -> None:

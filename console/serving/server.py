@@ -59,6 +59,10 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         from console.database import ready_database
 
         ready_database(settings, migrate=migrate)
+    elif service.name == "identity":
+        from console.database import ready_identity_database
+
+        ready_identity_database(settings, migrate=migrate)
     elif service.name == "repository":
         _open_storage(settings)
     if not settings.async_allowed(service.name).is_empty:

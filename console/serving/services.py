@@ -65,7 +65,9 @@ class Service:
 
 @dataclass(frozen=True)
 class Feeds(Service):
-    """The Registry's listener for patient feeds: a process of its own, which speaks MLLP."""
+    """A service's listener for patient feeds: a process of its own, which speaks MLLP."""
+
+    title: str = "feeds"
 
     def answers(self, settings: Settings) -> bool:
         """Whether it accepts connections."""
@@ -79,7 +81,7 @@ class Feeds(Service):
     def told(self, settings: Settings) -> str:
         """One line for whoever started it."""
         tls = "MLLP over TLS" if settings.mllp_tls_certificate else "MLLP"
-        return f"{'feeds':<10}  {self.bind(settings)}  (patient identity feeds, {tls}; {self.describe(settings)})"
+        return f"{self.title:<10}  {self.bind(settings)}  (patient identity feeds, {tls}; {self.describe(settings)})"
 
 
 def _same(one: str, other: str) -> bool:
@@ -90,6 +92,11 @@ def _same(one: str, other: str) -> bool:
 def shown_database(settings: Settings) -> str:
     """The database's URL with its password hidden."""
     return make_url(settings.database_url).render_as_string(hide_password=True)
+
+
+def shown_identity_database(settings: Settings) -> str:
+    """The cross-reference's database's URL with its password hidden."""
+    return make_url(settings.identity_database_url).render_as_string(hide_password=True)
 
 
 def shown_storage(settings: Settings) -> str:
@@ -116,25 +123,50 @@ SERVICES: Final = {
             describe=lambda settings: f"storage {shown_storage(settings)}, uid {settings.repository_uid}",
             bind_setting="repository_bind",
         ),
+        Service(
+            "identity",
+            bind=lambda settings: settings.identity_bind,
+            url=lambda settings: settings.identity_url,
+            threads=lambda settings: settings.identity_threads,
+            describe=lambda settings: f"database {shown_identity_database(settings)}",
+            bind_setting="identity_bind",
+        ),
     )
 }
 
-FEEDS: Final = Feeds(
-    "registry-mllp",
-    bind=lambda settings: settings.registry_mllp_bind,
-    url=lambda settings: settings.registry_mllp_bind,
-    threads=lambda settings: settings.mllp_threads,
-    describe=lambda settings: f"{settings.mllp_threads} threads",
-    bind_setting="registry_mllp_bind",
-    after="registry",
-)
+# What is started when nothing is named: not every site has a cross-reference of its own.
+USUAL: Final = ("registry", "repository")
+
+FEEDS: Final = {
+    row.name: row
+    for row in (
+        Feeds(
+            "registry-mllp",
+            bind=lambda settings: settings.registry_mllp_bind,
+            url=lambda settings: settings.registry_mllp_bind,
+            threads=lambda settings: settings.mllp_threads,
+            describe=lambda settings: f"{settings.mllp_threads} threads",
+            bind_setting="registry_mllp_bind",
+            after="registry",
+        ),
+        Feeds(
+            "identity-mllp",
+            bind=lambda settings: settings.identity_mllp_bind,
+            url=lambda settings: settings.identity_mllp_bind,
+            threads=lambda settings: settings.mllp_threads,
+            describe=lambda settings: f"{settings.mllp_threads} threads",
+            bind_setting="identity_mllp_bind",
+            after="identity",
+            title="id feeds",
+        ),
+    )
+}
 
 
 def with_companions(chosen: Sequence[Service], settings: Settings) -> list[Service]:
     """Services, and the processes that belong to them."""
-    found = []
+    found: list[Service] = []
     for service in chosen:
         found.append(service)
-        if service.name == "registry" and settings.registry_mllp_bind != "off":
-            found.append(FEEDS)
+        found += [feed for feed in FEEDS.values() if feed.after == service.name and feed.bind(settings) != "off"]
     return found

@@ -37,7 +37,8 @@ class Child:
         self._settings = settings
         self._listener = listener
         more = ["--listen-fd", str(listener.fileno())] if listener else []
-        self._command = [sys.executable, "-m", "console", "serve", "--child", *more, *options, service.name]
+        child = ["serve", "--child-of", str(os.getpid()), *more, *options, service.name]
+        self._command = [sys.executable, "-m", "console", *child]
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
         # What belongs to another service starts once that is up: its database is migrated then.

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.running import a_pair
+from tests.running import a_pair, an_identity
 from tests.servers.s3 import S3Service
+from tests.service.identity_kit import Identity
 from tests.wire import Services
 
 BACK_ENDS = ("sqlite and folder", "postgresql and s3")
@@ -32,3 +33,16 @@ def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     pair.start()
     yield pair.services
     pair.stop()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def identity(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Identity]:
+    """A cross-reference service for the session; tests keep apart by having patients of their own."""
+    settings = {}
+    if request.param == "postgresql":
+        database: Callable[[], str] = request.getfixturevalue("postgres_database")
+        settings["IDENTITY_DATABASE"] = database()
+    running, mllp = an_identity(tmp_path_factory.mktemp("identity"), settings)
+    running.start()
+    yield Identity(running.url, mllp)
+    running.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,31 +24,46 @@ GUIDES = (
     "patient-feeds.md",
     "asynchronous.md",
     "on-demand-documents.md",
+    "identity.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)
 _CURL = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())"
 
 
+def listens(port: int) -> bool:
+    """Whether something listens on a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 class Reader:
     """Somebody who does what a guide says, at ports that are free here."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = Place(folder)
+        self.feed_port, self.identity_feed_port = free_port(), free_port()
+        self.place = Place(
+            folder,
+            PORTOLAN_REGISTRY_MLLP_BIND=f"127.0.0.1:{self.feed_port}",
+            PORTOLAN_IDENTITY_MLLP_BIND=f"127.0.0.1:{self.identity_feed_port}",
+        )
         tools = folder / ".tools"
         tools.mkdir()
         for name, arguments in (("portolan", "-m console"), ("python", ""), ("curl", f"-c '{_CURL}'")):
             (tools / name).write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
             (tools / name).chmod(0o755)
-        self.feed_port = free_port()
-        self.place.environ["PORTOLAN_REGISTRY_MLLP_BIND"] = f"127.0.0.1:{self.feed_port}"
         self.place.environ["PATH"] = f"{tools}:{self.place.environ['PATH']}"
 
     def here(self, text: str) -> str:
         """The text with our ports for the usual ones."""
-        ports = {"8010": self.place.registry_port, "8020": self.place.repository_port}
-        text = text.replace('("127.0.0.1", 8060)', f'("127.0.0.1", {self.feed_port})')
-        return re.sub(r"127\.0\.0\.1:(8010|8020)", lambda found: f"127.0.0.1:{ports[found[1]]}", text)
+        place = self.place
+        ports = {"8010": place.registry_port, "8020": place.repository_port, "8070": place.identity_port}
+        ports |= {"8060": self.feed_port, "8071": self.identity_feed_port}
+        text = re.sub(r'"127\.0\.0\.1", (8060|8071)', lambda found: f'"127.0.0.1", {ports[found[1]]}', text)
+        return re.sub(r"127\.0\.0\.1:(8010|8020|8070)", lambda found: f"127.0.0.1:{ports[found[1]]}", text)
 
     def do(self, kind: str, text: str) -> None:
         """Run a block to its end."""
@@ -63,7 +79,11 @@ class Reader:
         """A command that stays, while the rest of the guide is read."""
         process = self.place.start(*command.split()[1:])
         try:
-            for address in (self.place.registry, self.place.repository):
+            addresses = [self.place.registry, self.place.repository]
+            if "identity" in command:
+                addresses.append(self.place.identity)
+                eventually(lambda: listens(self.identity_feed_port) or process.poll() is not None, "the feed")
+            for address in addresses:
                 eventually(lambda address=address: ready(address) or process.poll() is not None, address)
             assert process.poll() is None
             yield

@@ -17,6 +17,7 @@ import pytest
 from tests.factories import a_patient_id
 from tests.feeds import a_pas, admitted
 from tests.running import Pair, a_pair, descendants
+from tests.servers.process import eventually
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_it_can_be_switched_off_and_says_where_it_is(pair: Pair) -> None:
     pair.registry.start()
     with a_pas(pair.mllp) as pas:
         assert pas.send(admitted(a_patient_id())).code == "AA"
-    assert f"feeds       127.0.0.1:{pair.mllp}" in pair.registry.log.read_text()
+    eventually(lambda: f"feeds       127.0.0.1:{pair.mllp}" in pair.registry.log.read_text(), "said where it is")
 
 
 def certificate(folder: Path, name: str, signer: str | None = None) -> Path:

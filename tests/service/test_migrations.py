@@ -11,6 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from common.db import Database, open_database
+from identity.store import schema as identity_schema
+from identity.store.tables import metadata as identity_metadata
 from registry.store.schema import VERSION_TABLE, current, newest, upgrade
 from registry.store.tables import metadata
 
@@ -58,3 +60,18 @@ def test_d13_several_who_migrate_at_once_do_it_once(
 
     assert after == {newest()}
     assert differences(database) == []
+
+
+def test_the_migrations_of_the_cross_reference_make_its_tables_beside_others(database: Database) -> None:
+    upgrade(database)
+    assert identity_schema.upgrade(database) == ("", identity_schema.newest())
+    assert identity_schema.upgrade(database) == (identity_schema.newest(), identity_schema.newest())
+
+    with database.engine.connect() as connection:
+        ours = {"version_table": identity_schema.VERSION_TABLE, "include_name": _is_of_the_cross_reference}
+        found = compare_metadata(MigrationContext.configure(connection, opts=ours), identity_metadata)
+    assert list(found) == []
+
+
+def _is_of_the_cross_reference(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or (name or "").startswith("pix_")

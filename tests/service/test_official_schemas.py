@@ -11,10 +11,26 @@ from typing import Any, Final
 import pytest
 from lxml import etree
 
+from common.demographics import PersonName
+from common.hl7v3.asking import write_pdq_query, write_pix_query
+from common.hl7v3.wrapper import Id, Wrapper
 from common.model import AssociationType
 from common.standard.queries import BY_NAME
-from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE, ITI_51
+from common.standard.transactions import (
+    ITI_18,
+    ITI_42,
+    ITI_43,
+    ITI_44_ADD,
+    ITI_44_MERGE,
+    ITI_44_REVISE,
+    ITI_45,
+    ITI_47,
+    ITI_47_CANCEL,
+    ITI_47_CONTINUE,
+    ITI_51,
+)
 from tests.factories import (
+    AUTHORITY,
     HAS_MEMBER,
     a_code,
     a_document,
@@ -28,6 +44,16 @@ from tests.running import Pair, a_pair, back_end
 from tests.servers.fake_registry import FakeRegistry, passing_on
 from tests.service import test_iti44_feed as feeds_v3
 from tests.service.conftest import BACK_ENDS
+from tests.service.identity_kit import (
+    Identity,
+    by_id,
+    by_name,
+    continuation,
+    mrn,
+    pdq_query,
+    pix_query,
+    scoped,
+)
 from tests.wire import NS, STATUS, Answer, Services, answer, envelope, mtom, query_body
 
 SHARED: Final = Path(__file__).parents[2] / "../shared"
@@ -297,3 +323,77 @@ def test_examples_of_transactions_that_are_not_served_are_refused(fresh: Pair, e
 
     assert (found.status, found.registry_status) == (400, "Fault")
     assert "ActionNotSupported" in found.body.findtext("s:Code/s:Subcode/s:Value", "", NS)
+
+
+def test_answers_of_the_cross_reference_are_valid(identity: Identity, schema: etree.XMLSchema) -> None:
+    number, local = a_patient_id(), mrn()
+    rest = "|||12 <SAMPLE> LANE^^NORTHBECK^^ZZ99 3VZ^GBR||0113 496 0001"
+    identity.tell(local, number, name="Ø'MALLEY&SONS^ZOË^ANN^JR^DR~MAIDEN^ZOË", rest=rest)
+    nobody = mrn()
+    identity.tell(nobody, name="")
+    queries = [
+        (ITI_45, pix_query(local)),
+        (ITI_45, pix_query(local, AUTHORITY)),
+        (ITI_45, pix_query(nobody, AUTHORITY)),
+        (ITI_45, pix_query(mrn())),
+        (ITI_45, pix_query(local, "2.999.77")),
+        (ITI_47, pdq_query(by_id(local))),
+        (ITI_47, pdq_query(by_id(nobody))),
+        (ITI_47, pdq_query(by_id(mrn()))),
+        (ITI_47, pdq_query(by_name("Maiden"), query_id="portion", quantity=0)),
+        (ITI_47, pdq_query(by_id(local), scoped("2.999.77"))),
+        (ITI_47_CONTINUE, continuation("portion", quantity=1)),
+        (ITI_47_CONTINUE, continuation("nothing")),
+        (ITI_47_CANCEL, continuation("portion", cancel=True)),
+        (ITI_47_CANCEL, continuation("portion", cancel=True)),
+        (ITI_44_ADD, feeds_v3.message(ITI_44_ADD, local)),
+        (ITI_44_MERGE, feeds_v3.message(ITI_44_MERGE, local, prior=(local,))),
+    ]
+    for transaction, body in queries:
+        answered = identity.post(transaction, body)
+        assert answered.status == 200
+        assert problems(schema, answered) == "", (transaction, body)
+
+
+def test_queries_of_our_client_are_valid(schema: etree.XMLSchema) -> None:
+    wrapper, own_id = Wrapper(Id(""), "P", Id("2.999.1"), Id("2.999.2")), Id("2.999.3", "1")
+    asked = [
+        (ITI_45, write_pix_query(Id("2.999.4", "A&B"), ["2.999.5"], wrapper=wrapper, own_id=own_id, now="20260306")),
+        (
+            ITI_47,
+            write_pdq_query(
+                name=PersonName("<Fenwick>", ("Maud",)),
+                birth="19420317",
+                sex="F",
+                patient=Id("2.999.4", "A"),
+                wrapper=wrapper,
+                own_id=own_id,
+                now="20260306",
+            ),
+        ),
+    ]
+    for transaction, body in asked:
+        message = etree.fromstring(envelope(transaction, body))
+        assert schema.validate(message), schema.error_log
+
+
+def test_the_examples_of_the_cross_reference_are_taken(identity: Identity, examples: Path) -> None:
+    """The same feed, the same queries: the answers say what the examples of answers do."""
+
+    def body_of(name: str) -> bytes:
+        root = etree.parse(str(examples / name)).getroot()
+        return etree.tostring(root.find("s:Body", NS)[0])
+
+    unknown = identity.ask(ITI_45, body_of("iti45-request.xml").replace(b"NGH4471893", b"NGH-NOBODY"))
+    assert unknown.codes == ("AE", "AE")
+    with identity.pas() as pas:
+        assert pas.send((examples / "iti8-adt-a01.hl7").read_bytes()).code == "AA"
+    linked = feeds_v3.message(ITI_44_REVISE, "NGH4471893^^^&2.999.826.4.1&ISO", a_patient_id("9990001006"))
+    for transaction, body in ((ITI_44_ADD, body_of("iti44-add-request.xml")), (ITI_44_REVISE, linked)):
+        assert feeds_v3.code(identity.post(transaction, body)) == "CA"
+
+    pix = identity.ask(ITI_45, body_of("iti45-request.xml"))
+    assert (pix.codes, pix.patients) == (("AA", "OK"), [[a_patient_id("9990001006")]])
+    pdq = identity.ask(ITI_47, body_of("iti47-request.xml"))
+    assert pdq.codes == ("AA", "OK")
+    assert a_patient_id("9990001006") in pdq.ids

@@ -41,10 +41,17 @@ A_FEED = {
     "controlActProcess": {"classCode": "CACT", "moodCode": "EVN"},
 }
 FEEDS = ("PRPA_IN201301UV02", "PRPA_IN201302UV02", "PRPA_IN201304UV02")
+PATIENT_QUERIES = (
+    "PRPA_IN201305UV02",
+    "PRPA_IN201309UV02",
+    "QUQI_IN000003UV01_Continue",
+    "QUQI_IN000003UV01_Cancel",
+)
 REQUESTS: dict[str, dict[str, Any]] = {
     "DocumentRegistry_RegistryStoredQuery": A_QUERY,
     "DocumentRegistry_MultiPatientStoredQuery": A_QUERY,
     **{f"DocumentRegistry_{name}": A_FEED for name in FEEDS},
+    **{f"PIXManager_{name}": A_FEED for name in (*FEEDS, *PATIENT_QUERIES)},
     "DocumentRegistry_RegisterDocumentSet-b": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRegistry_RegisterOnDemandDocumentEntry": {"RegistryObjectList": {"Identifiable": []}},
     "DocumentRegistry_UpdateDocumentSet": {"RegistryObjectList": {"Identifiable": []}},
@@ -63,6 +70,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 ACTIONS = {
     **{f"DocumentRegistry_{name}": f"urn:hl7-org:v3:{name}" for name in FEEDS},
+    **{f"PIXManager_{name}": f"urn:hl7-org:v3:{name}" for name in (*FEEDS, *PATIENT_QUERIES)},
     "DocumentRegistry_RegistryStoredQuery": "urn:ihe:iti:2007:RegistryStoredQuery",
     "DocumentRegistry_MultiPatientStoredQuery": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "DocumentRegistry_RegisterDocumentSet-b": "urn:ihe:iti:2007:RegisterDocumentSet-b",

@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Place:
-    """A data directory, two free ports, and the environment that names them."""
+    """A data directory, free ports, and the environment that names them."""
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
-        self.registry_port, self.repository_port = free_port(), free_port()
+        self.registry_port, self.repository_port, self.identity_port = free_port(), free_port(), free_port()
         self.registry = f"http://127.0.0.1:{self.registry_port}"
         self.repository = f"http://127.0.0.1:{self.repository_port}"
+        self.identity = f"http://127.0.0.1:{self.identity_port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTOLAN_")}
         self.environ = {
             **kept,
@@ -34,6 +35,9 @@ class Place:
             "PORTOLAN_REGISTRY_BIND": self.registry.removeprefix("http://"),
             "PORTOLAN_REGISTRY_URL": f"{self.registry}/registry",
             "PORTOLAN_REGISTRY_MLLP_BIND": "off",
+            "PORTOLAN_IDENTITY_BIND": self.identity.removeprefix("http://"),
+            "PORTOLAN_IDENTITY_URL": f"{self.identity}/identity",
+            "PORTOLAN_IDENTITY_MLLP_BIND": "off",
             "PORTOLAN_REPOSITORY_BIND": self.repository.removeprefix("http://"),
             "PORTOLAN_REPOSITORY_URL": f"{self.repository}/repository",
             **more,
@@ -75,7 +79,7 @@ class Place:
             process.communicate(timeout=40)
 
     def _addresses(self, services: tuple[str, ...]) -> list[str]:
-        known = {"registry": self.registry, "repository": self.repository}
+        known = {"registry": self.registry, "repository": self.repository, "identity": self.identity}
         return [address for name, address in known.items() if name in services or not set(known) & set(services)]
 
 

@@ -1,0 +1,1 @@
+"""What is decided about identifiers and persons: sentences over values, without any I/O."""

@@ -1,0 +1,1 @@
+"""What is kept of identifiers and persons, in SQL."""

@@ -1,0 +1,15 @@
+"""The cross-reference's schema: brought to this release's, or found to be behind."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import migrations.identity as scripts
+from common.db.schema import Schema
+
+VERSION_TABLE: Final = "portolan_identity_version"
+_SCHEMA: Final = Schema(scripts, VERSION_TABLE, lock=7_320_043)
+
+newest = _SCHEMA.newest
+current = _SCHEMA.current
+upgrade = _SCHEMA.upgrade

@@ -1,0 +1,14 @@
+"""Alembic's way in: runs on the connection that it is handed by ``identity.store.schema``."""
+
+from alembic import context
+
+from identity.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table="portolan_identity_version",
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
