@@ -85,6 +85,8 @@ class Connection:
             return memoryview(b"")
         for number, piece in enumerate(pieces):
             if sent < len(piece):
+                if number == len(pieces) - 1:
+                    return memoryview(piece)[sent:]
                 return memoryview(b"".join((memoryview(piece)[sent:], *pieces[number + 1 :])))
             sent -= len(piece)
         return memoryview(b"")

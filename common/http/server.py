@@ -194,8 +194,9 @@ class Server:
             if asked is None:
                 self._wait(connection, _READ, self._patience(connection))
                 return
-            if not self._engage(connection, *asked):
+            if (at_hand := self._engage(connection, *asked)) is None:
                 return
+            connection = at_hand
 
     def _patience(self, connection: Connection) -> float:
         """The seconds that are left for what is waited for; a message has its time as a whole, however it drips."""
@@ -235,13 +236,13 @@ class Server:
         connection.head = None
         return head, body
 
-    def _engage(self, connection: Connection, head: Head, body: bytes | Body) -> bool:
-        """Carry out a message now, or when a thread has time; whether the connection is still ours to go on with."""
+    def _engage(self, connection: Connection, head: Head, body: bytes | Body) -> Connection | None:
+        """Carry out a message now, or when a thread has time, and then what waits; the connection to go on with."""
         with self._lock:
             if self._busy >= self._limits.threads:
                 if len(self._waiting) < self._limits.waiting:
                     self._waiting.append((connection, head, body))
-                    return False
+                    return None
                 refused = True
             else:
                 self._busy += 1
@@ -249,13 +250,13 @@ class Server:
         if refused:
             self._say(connection, 503, "busy: try again\n", ("Retry-After", "2"))
             self._linger(connection)
-            return False
+            return None
         goes_on = self._carry_out(connection, head, body)
         while True:
             with self._lock:
                 if not self._waiting:
                     self._busy -= 1
-                    return goes_on
+                    return connection if goes_on else None
                 other, head, body = self._waiting.popleft()
             if goes_on:
                 self._later(connection)
