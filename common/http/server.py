@@ -31,6 +31,8 @@ Fields = Sequence[tuple[str, str]]
 
 _READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 _WRITE: Final = select.EPOLLOUT | select.EPOLLONESHOT
+# Each process is told of each connection, so that the one with fewest can take it; in it, one thread.
+_ACCEPT: Final = select.EPOLLIN | select.EPOLLONESHOT
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PLAIN: Final = ("Content-Type", "text/plain; charset=UTF-8")
 
@@ -81,7 +83,7 @@ class Server:
             threading.Thread(target=self._run, name=f"serve-{number}", daemon=True).start()
 
     def _listen(self) -> None:
-        self._epoll.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._epoll.register(self._listener, _ACCEPT)
         self._listens = True
 
     def _listen_no_more(self) -> None:
@@ -138,6 +140,9 @@ class Server:
         if fd == self._listener.fileno():
             self._share.give_way()
             self._accepted()
+            with self._lock:
+                if self._listens:
+                    self._epoll.modify(self._listener, _ACCEPT)
             return
         connection = self._connections.get(fd)
         if connection is None:
