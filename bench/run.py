@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from bench import floors, messages
+from bench.bars import scaled, share_of
 from bench.driver import Connection, Figures, measure
 from tests.factories import REPOSITORY_ID, a_patient_id
 from tests.running import Pair, a_pair
@@ -134,14 +135,16 @@ def repository_figures(bench: Bench) -> Iterator[Figures]:
     )
 
 
-HEAD = f"{'':<30}{'req/s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'MB/s':>9}{'CPU ms':>9}{'MiB':>8}"
+HEAD = f"{'':<30}{'req/s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'MB/s':>9}{'CPU ms':>9}"
+HEAD += f"{'MiB':>8}{'bar':>8}{'of it':>7}"
 
 
-def line(figures: Figures) -> str:
+def line(figures: Figures, bar: float | None = None) -> str:
     """One row; CPU is that of all service processes per request, MiB the largest of them at its peak."""
+    against = f"{bar:8.1f}{figures.rate / bar:7.0%}" if bar else ""
     speed = f"{figures.megabytes:9.1f}" if figures.payload else f"{'':>9}"
     times = "".join(f"{figures.percentile(share):9.2f}" for share in (0.5, 0.95, 0.99))
-    return f"{figures.name:<30}{figures.rate:9.1f}{times}{speed}{figures.cpu * 1000:9.2f}{figures.memory:8.1f}"
+    return f"{figures.name:<30}{figures.rate:9.1f}{times}{speed}{figures.cpu * 1000:9.2f}{figures.memory:8.1f}{against}"
 
 
 def print_floors(bench: Bench, workers: int) -> dict[str, float]:
@@ -164,8 +167,23 @@ def print_floors(bench: Bench, workers: int) -> dict[str, float]:
 @click.option("--workers", default=os.cpu_count() or 1, show_default=True, help="Processes of each service.")
 @click.option("--scale", default=1.0, show_default=True, help="Multiplies the number of requests.")
 @click.option("--only", multiple=True, help="Only scenarios with this in their name; may be given several times.")
+@click.option(
+    "--machine",
+    type=(float, float),
+    default=(1.0, 1.0),
+    show_default=True,
+    help="What this machine reaches of a quiet one's reads and writes; the bars are scaled by that.",
+)
 @click.option("--json", "report", type=click.Path(path_type=Path), help="Append the figures to this file as JSON.")
-def main(database: str, storage: str, workers: int, scale: float, only: tuple[str, ...], report: Path | None) -> None:
+def main(
+    database: str,
+    storage: str,
+    workers: int,
+    scale: float,
+    only: tuple[str, ...],
+    machine: tuple[float, float],
+    report: Path | None,
+) -> None:
     """Measure all hot paths once, durably, and print them beside the floors."""
     print(f"{database}, {storage}, {workers} processes a service, {CONNECTIONS} connections, {os.cpu_count()} cores")
     print(HEAD)
@@ -174,7 +192,8 @@ def main(database: str, storage: str, workers: int, scale: float, only: tuple[st
         rates: dict[str, float] = {}
         for scenarios in (registry_figures, repository_figures):
             for figures in scenarios(bench):
-                print(line(figures), flush=True)
+                share = share_of(database, storage, figures.name)
+                print(line(figures, scaled(figures.name, *machine, share)), flush=True)
                 rates[figures.name] = figures.rate
         found["rates"] = rates
     if report is not None:

@@ -181,11 +181,20 @@ class Server:
         """Read what has arrived, and carry out what is complete."""
         data = connection.receive(65536 if connection.head is None else self._limits.small)
         if data == b"":
-            self._close(connection)
+            self._cut_short(connection)
             return
         if data:
             connection.buffer = connection.buffer + data if connection.buffer else data
         self._go_on(connection)
+
+    def _cut_short(self, connection: Connection) -> None:
+        """The other side has ended; one that did so within a message may still listen for what is said to that."""
+        head, body = connection.head, connection.buffer
+        if head is None:
+            self._close(connection)
+            return
+        head.keep_alive, connection.head, connection.buffer = False, None, b""
+        self._engage(connection, head, body)
 
     def _go_on(self, connection: Connection) -> None:
         """Carry out every message that is there; then wait for more."""
