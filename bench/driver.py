@@ -45,20 +45,25 @@ class Connection:
         seen = request.expect in rest
         got, kept = len(rest), rest[-2048:]
         while got < length:
-            piece = self._received()
-            got += len(piece)
+            count = self._count()
+            got += count
             if not seen:
-                kept = (kept + piece)[-1024 * 1024 :]
+                kept = (kept + bytes(memoryview(self._buffer)[:count]))[-1024 * 1024 :]
                 seen = request.expect in kept
         if not seen:
             raise WrongAnswerError(bytes(kept[:600]))
         return length
 
     def _received(self) -> bytes:
+        count = self._count()
+        return bytes(memoryview(self._buffer)[:count])
+
+    def _count(self) -> int:
+        """How many bytes have come into the buffer."""
         count = self._socket.recv_into(self._buffer)
         if not count:
             raise WrongAnswerError("the connection was closed")
-        return bytes(memoryview(self._buffer)[:count])
+        return count
 
     def close(self) -> None:
         """Close it."""

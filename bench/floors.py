@@ -16,6 +16,8 @@ from sqlalchemy import create_engine, text
 
 from bench.driver import Figures, measure, median_of
 from bench.messages import register
+from common.http.crew import serve
+from common.http.server import Limits
 from common.soap.xml import XmlLimits, parse
 from tests.factories import a_patient_id
 from tests.servers.process import free_port
@@ -35,10 +37,7 @@ def empty(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 def empty_server(workers: int, threads: int) -> Iterator[tuple[str, int]]:
     """The same server as the services', with nothing behind it; its address and process id."""
     port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--workers", str(workers),
-        "--blocking-threads", str(threads), "--port", str(port), "--http", "1", "--no-log", "bench.floors:empty",
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "bench.floors", str(port), str(workers), str(threads)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
@@ -103,3 +102,10 @@ def one_parse() -> float:
     """Seconds to parse one ITI-42 message, checks included."""
     message = register("http://floor/", a_patient_id()).pieces[0].partition(b"\r\n\r\n")[2]
     return median_of(500, lambda: parse(message, XmlLimits()))
+
+
+if __name__ == "__main__":
+    serve(
+        lambda: empty, "127.0.0.1", int(sys.argv[1]), workers=int(sys.argv[2]),
+        limits=Limits(int(sys.argv[3]), idle=10, total=60), stop_seconds=5,
+    )  # fmt: skip

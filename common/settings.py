@@ -263,13 +263,6 @@ class Settings:
     outbox_max_answer: int = setting(size(KIB, GIB), 64 * MIB, "Largest answer that is kept.")
     outbox_max_waiting: int = setting(whole(1, _COUNT), 10_000, "Answers that may wait before more are refused.")
 
-    slow_clients: str = setting(
-        choice("guard", "proxy"),
-        "guard",
-        "Who waits for clients that send or read slowly: `guard` is the service itself, `proxy` a proxy in front of it "
-        "that takes whole messages first (nginx does), which spares the service some work.",
-    )
-
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(
         choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."

@@ -13,7 +13,6 @@ _GROUPS: Final = {
     "max_metadata_bytes": "Limits",
     "request_timeout": "Times",
     "async_reply_to": "Asynchronous answers",
-    "slow_clients": "Slow clients",
     "log_level": "What is observed",
 }
 

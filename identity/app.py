@@ -91,7 +91,9 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
         DemographicsQuery(reference, store, bounds),
     )
     app = Flask("portolan.identity", static_folder=None)
-    app.register_blueprint(door(routes, settings).blueprint())
+    entrance = door(routes, settings)
+    app.register_blueprint(entrance.blueprint())
+    app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_blueprint(operations(Health({"database": store.ping}), with_metrics=settings.metrics))
     if deliver and settings.identity_forward:
         forwarder(settings, store).start()

@@ -68,6 +68,7 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
     outbox = open_outbox(settings, "registry") if deliver else None
     entrance = door(routes, settings, outbox)
     app.register_blueprint(entrance.blueprint())
+    app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
     health = Health({"database": store.ping} | ({"outbox": outbox.ping} if outbox else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     if outbox is not None:

@@ -77,6 +77,7 @@ def create_app(
     outbox = open_outbox(settings, "repository") if deliver else None
     entrance = door(Routes(provide, retrieve, remove), kept, settings, outbox)
     app.register_blueprint(entrance.blueprint())
+    app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
     health = Health({"storage": kept.probe} | ({"outbox": outbox.ping} if outbox else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     if outbox is not None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
-
-from flask import Response
 
 from common.model import RegistryResponse
 from common.observe import correlation, metrics
@@ -18,6 +16,8 @@ from common.soap.envelope import envelope_parts
 from common.soap.faults import SoapFault, write_fault
 from common.soap.mtom_writer import MtomWriter
 from common.standard.transactions import Transaction
+
+Pieces = Iterable[bytes]
 
 CORRELATION: Final = "X-Correlation-Id"
 _WORTH_PACKING: Final = 1400  # what fits into one packet is not worth the work
@@ -36,6 +36,30 @@ class Content(Protocol):
     def close(self) -> None:
         """Give back what it holds."""
         ...
+
+
+@dataclass(slots=True)
+class HttpAnswer:
+    """An HTTP response; its body is bytes, or pieces that are made while they are sent."""
+
+    body: bytes | Pieces
+    status: int
+    headers: dict[str, str]
+
+    @property
+    def pieces(self) -> Pieces:
+        """The body as WSGI wants it."""
+        return (self.body,) if isinstance(self.body, bytes) else self.body
+
+    def whole(self) -> bytes:
+        """The body in one piece."""
+        return b"".join(self.pieces)
+
+    def close(self) -> None:
+        """Let go of what the body holds."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +98,7 @@ def send(
     mtom: bool,
     packed: bool,
     endpoint: Endpoint | None = None,
-) -> Response:
+) -> HttpAnswer:
     """The HTTP response for an answer; with an ``endpoint`` the message that is to be posted there."""
     before, after = envelope_parts(
         transaction.answer_action,
@@ -93,28 +117,31 @@ def send(
     return _response(data, content_type, packed=packed)
 
 
-def _response(data: bytes, content_type: str, *, status: int = 200, packed: bool = False) -> Response:
+def _response(data: bytes, content_type: str, *, status: int = 200, packed: bool = False) -> HttpAnswer:
     headers = {CORRELATION: correlation.current(), "Content-Type": content_type}
     if packed and len(data) > _WORTH_PACKING:
         packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
         data = packer.compress(data) + packer.flush()
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return Response(data, status, headers)
+    headers["Content-Length"] = str(len(data))
+    return HttpAnswer(data, status, headers)
 
 
-def _mtom(reply: Reply, transaction: Transaction, before: bytes, after: bytes) -> Response:
+def _mtom(reply: Reply, transaction: Transaction, before: bytes, after: bytes) -> HttpAnswer:
     writer = MtomWriter(transaction.answer_action)
     names = [f"document-{number}@portolan" for number in range(1, len(reply.documents) + 1)]
     includes = [_include(name) for name in names]
     root = b"".join((before, _interleaved(reply.pieces, includes), after))
     headers = {CORRELATION: correlation.current(), "Content-Type": writer.content_type}
     if not reply.documents:
-        return Response(writer.head(root) + writer.tail, 200, headers)
+        data = writer.head(root) + writer.tail
+        headers["Content-Length"] = str(len(data))
+        return HttpAnswer(data, 200, headers)
     heads = [writer.part_head(name, item.mime_type) for name, item in zip(names, reply.documents, strict=True)]
     length = len(writer.head(b"")) + len(root) + len(writer.tail)
     length += sum(len(head) + item.size for head, item in zip(heads, reply.documents, strict=True))
     headers["Content-Length"] = str(length)
-    return Response(_Stream(writer.head(root), heads, reply.documents, writer.tail), 200, headers)
+    return HttpAnswer(_Stream(writer.head(root), heads, reply.documents, writer.tail), 200, headers)
 
 
 def _include(name: str) -> bytes:
@@ -161,13 +188,13 @@ class _Stream:
 _SMALL: Final = 128 * 1024
 
 
-def _inline(reply: Reply, content_type: str, before: bytes, after: bytes) -> Response:
+def _inline(reply: Reply, content_type: str, before: bytes, after: bytes) -> HttpAnswer:
     """Documents as base64 in the envelope, for who asked without MTOM."""
     length = len(before) + len(after) + sum(map(len, reply.pieces))
     length += sum(-(-item.size // 3) * 4 for item in reply.documents)
     headers = {CORRELATION: correlation.current(), "Content-Type": content_type, "Content-Length": str(length)}
     pieces = (before + reply.pieces[0], *reply.pieces[1:-1], reply.pieces[-1] + after)
-    return Response(_Inline(pieces, reply.documents), 200, headers)
+    return HttpAnswer(_Inline(pieces, reply.documents), 200, headers)
 
 
 class _Inline:
@@ -193,7 +220,7 @@ class _Inline:
             document.close()
 
 
-def send_fault(fault: SoapFault, *, endpoint: Endpoint | None = None) -> Response:
+def send_fault(fault: SoapFault, *, endpoint: Endpoint | None = None) -> HttpAnswer:
     """The HTTP response for a fault (SOAP 1.2 part 2 section 7.5.2.2), or the message to be posted to an endpoint."""
     to, parameters = (endpoint.address, endpoint.parameters) if endpoint else (None, b"")
     data = write_fault(fault, message_id=message_id(), to=to, parameters=parameters)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
+from common.http.connection import Silence
 from common.soap import faults
 from common.soap.faults import SoapFault
 from common.soap.inflate import Inflater
-from common.web.streaming import Silence
 
 CHUNK: Final = 256 * 1024
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 from common import wsdl
 from common.observe import correlation, metrics
@@ -22,7 +25,7 @@ from common.soap.mime import MimeLimits
 from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
 from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
-from common.web.answers import CORRELATION, Reply, send, send_fault
+from common.web.answers import CORRELATION, HttpAnswer, Reply, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
 from common.web.elsewhere import (
     MTOM_REQUEST,
@@ -39,6 +42,11 @@ from common.web.elsewhere import (
 from common.web.message import Message, content_type_of, open_envelope, refused, transaction_of
 
 log = logging.getLogger("portolan.door")
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_CORRELATION: Final = "HTTP_" + CORRELATION.upper().replace("-", "_")
+_PHRASES: Final[Mapping[int, str]] = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Parts(Protocol):
@@ -137,32 +145,53 @@ class Door:
         return Response(told, 404 if asked else 200, content_type="text/plain; charset=UTF-8")
 
     def post(self) -> Response:
-        """One message."""
+        """One message, where it has come by Flask's ways."""
+        answer = self.answer(request.environ)
+        made = Response(answer.body, answer.status, answer.headers)
+        if "Content-Type" not in answer.headers:
+            del made.headers["Content-Type"]
+        return made
+
+    def before(self, wsgi: Wsgi) -> Wsgi:
+        """The application with a shorter way for messages, of which there are many: past what Flask does for pages."""
+        path = self._address.path
+
+        def entrance(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] != path:
+                return wsgi(environ, start_response)
+            answer = self.answer(environ)
+            start_response(f"{answer.status} {_PHRASES[answer.status]}", list(answer.headers.items()))
+            return answer.pieces
+
+        return entrance
+
+    def answer(self, environ: dict[str, Any]) -> HttpAnswer:
+        """The answer to one message."""
         started = time.perf_counter()
         service = self._address.service
         with (
-            correlation.bind(correlation.accepted(request.headers.get(CORRELATION))),
+            correlation.bind(correlation.accepted(environ.get(_CORRELATION))),
             metrics.in_flight(service),
         ):
-            response, label, outcome = self._answered()
+            response, label, outcome = self._answered(environ)
             seconds = time.perf_counter() - started
             metrics.request(service, label, outcome, seconds)
             told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
             log.info("answered", extra=told)
             return response
 
-    def _answered(self) -> tuple[Response, str, str]:
+    def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
         heard = _Heard()
         try:
             with self._address.parts() as parts:
-                message = self._receive(parts, heard)
+                message = self._receive(environ, parts, heard)
                 heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
                 if message.way is not None and message.way.reply is not None:
                     response, outcome = self._elsewhere(message, parts)
                     return response, heard.label, outcome
                 reply = self._carried_out(message, parts)
             mtom = message.mtom
-            packed = not mtom and _takes_gzip(request.headers.get("Accept-Encoding", ""))
+            packed = not mtom and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
             relates_to = message.envelope.message_id
             response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
         except SoapFault as fault:
@@ -170,7 +199,7 @@ class Door:
             return self._faulted(fault, heard), heard.label, "Fault"
         return response, heard.label, reply.outcome
 
-    def _elsewhere(self, message: Message, parts: Parts) -> tuple[Response, str]:
+    def _elsewhere(self, message: Message, parts: Parts) -> tuple[HttpAnswer, str]:
         """202 for a request whose answer is kept, or dropped where nobody wants it; and what came of it."""
         assert message.way is not None
         assert message.way.reply is not None
@@ -191,7 +220,7 @@ class Door:
         assert self._outbox is not None  # else no address would have been taken
         return self._outbox
 
-    def _faulted(self, fault: SoapFault, heard: _Heard) -> Response:
+    def _faulted(self, fault: SoapFault, heard: _Heard) -> HttpAnswer:
         """The fault on its way: in the HTTP response, or 202 when it is kept for the address that wants it."""
         way, envelope = heard.way, heard.envelope
         if way is not None and way.fault is not None and envelope is not None and not isinstance(fault, NotAnswerable):
@@ -242,8 +271,7 @@ class Door:
             log.exception("broke down in %s", message.transaction.label)
             return self._address.fail(message.transaction, error, correlation.current())
 
-    def _receive(self, parts: Parts, heard: _Heard) -> Message:
-        environ = request.environ
+    def _receive(self, environ: dict[str, Any], parts: Parts, heard: _Heard) -> Message:
         content_type, mtom = content_type_of(environ.get("CONTENT_TYPE"))
         chunks = read_body(
             environ,
@@ -314,7 +342,7 @@ def _related(fault: SoapFault, message: Message | None) -> SoapFault:
 
 def _takes_gzip(accepted: str) -> bool:
     """Whether an Accept-Encoding header names gzip, and does not give it the weight 0 (RFC 9110 section 12.5.3)."""
-    return "gzip" in accepted and (";" not in accepted or request.accept_encodings["gzip"] > 0)
+    return "gzip" in accepted and (";" not in accepted or parse_accept_header(accepted, Accept)["gzip"] > 0)
 
 
 def _events(reader: MtomReader, chunks: Iterator[bytes]) -> Iterator[MtomEvent]:

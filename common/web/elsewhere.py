@@ -10,9 +10,8 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from flask import Response
 from lxml import etree
 
 from common.observe import correlation
@@ -20,7 +19,7 @@ from common.soap import faults
 from common.soap.addressing import Endpoint, Way
 from common.soap.envelope import Envelope
 from common.soap.faults import SoapFault
-from common.web.answers import CORRELATION, Reply, send, send_fault
+from common.web.answers import CORRELATION, HttpAnswer, Reply, send, send_fault
 from common.web.message import Message
 
 log = logging.getLogger("portolan.door")
@@ -62,11 +61,9 @@ class NotAnswerable(SoapFault):
     """What is wrong with the way back itself: that is told in the HTTP response, there is no other way."""
 
 
-def accepted() -> Response:
+def accepted() -> HttpAnswer:
     """202, and nothing else."""
-    response = Response(b"", 202, {CORRELATION: correlation.current()})
-    del response.headers["Content-Type"]
-    return response
+    return HttpAnswer(b"", 202, {CORRELATION: correlation.current(), "Content-Length": "0"})
 
 
 def check(way: Way, outbox: Outbox | None) -> None:
@@ -102,12 +99,12 @@ def keep_request(outbox: Outbox, message: Message, endpoint: Endpoint) -> None:
     """Keep a request whose answer is too large to be kept; it is carried out when the answer is sent."""
     root = etree.tostring(message.envelope.body.getroottree(), encoding="UTF-8", xml_declaration=True)
     kind = MTOM_REQUEST if message.mtom else SIMPLE_REQUEST
-    request = Response(root, 200, {"Content-Type": kind})
+    request = HttpAnswer(root, 200, {"Content-Type": kind})
     _keep(outbox, message.envelope, endpoint, message.transaction.label, "request", "Accepted", request)
 
 
 def _keep(
-    outbox: Outbox, envelope: Envelope, endpoint: Endpoint, label: str, kind: str, outcome: str, response: Response
+    outbox: Outbox, envelope: Envelope, endpoint: Endpoint, label: str, kind: str, outcome: str, response: HttpAnswer
 ) -> None:
     try:
         outbox.keep(
@@ -119,7 +116,7 @@ def _keep(
             outcome=outcome,
             address=endpoint.address,
             content_type=response.headers["Content-Type"],
-            content=response.get_data(),
+            content=response.whole(),
         )
     except Exception as error:
         log.exception("an answer could not be kept")
@@ -141,7 +138,7 @@ class Prepared:
     """An answer that is made when it is sent; ``address`` is ``None`` where it is to be dropped."""
 
     address: str | None
-    response: Response
+    response: HttpAnswer
 
     @property
     def content_type(self) -> str:
@@ -155,8 +152,7 @@ class Prepared:
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes as they are read; a document that turns out damaged raises before its end."""
-        body: Any = self.response.response
-        for chunk in body:
+        for chunk in self.response.pieces:
             if chunk:
                 yield chunk
 
@@ -165,6 +161,6 @@ class Prepared:
         self.response.close()
 
 
-def prepared(response: Response, wanted: Endpoint | None) -> Prepared:
+def prepared(response: HttpAnswer, wanted: Endpoint | None) -> Prepared:
     """An answer for an endpoint."""
     return Prepared(None if wanted is None or wanted.is_nowhere else wanted.address, response)

@@ -1,4 +1,4 @@
-"""One service's server: prepares what its workers need, then has granian run them."""
+"""One service's server: prepares what its workers need, then has them run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ import os
 import signal
 from typing import Final
 
-from granian.constants import HTTPModes, Interfaces
-from granian.errors import ConfigurationError
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.mp import MPServer
-
+from common.http.crew import CannotServe, serve
+from common.http.server import Limits
 from common.observe import workers
 from common.observe.logging import configure
 from common.settings import Settings
@@ -23,24 +19,30 @@ from console.serving.services import Service, shown_storage
 
 STOP_SECONDS: Final = 25
 
-# The log's own handler writes what granian has to say, in the form and place of all else.
-_LOGGERS: Final = {"loggers": {"_granian": {"handlers": [], "propagate": True}, "granian.access": {"handlers": []}}}
-
 
 def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     """Serve until SIGTERM or SIGINT; Failure when it cannot be started."""
-    # Granian sets its own handlers later; a process 1 would otherwise not be stopped while it prepares.
+    # Handlers proper are set later; a process 1 would otherwise not be stopped while it prepares.
     # SystemExit will not do: raised in a callback of a weak reference or the like, it is swallowed.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    # A worker inherits granian's handler, which only notes the signal, until it has set one of its own: told to stop
-    # meanwhile, it would go on until it is killed.
+    # A worker inherits its parent's handler, which only notes the signal, until it has set one of its own: told to
+    # stop meanwhile, it would go on until it is killed.
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     end_with_parent()
     _prepare(service, settings, migrate)
     host, port = service.host_and_port(settings)
+    make = getattr(importlib.import_module("console.wsgi"), service.name)
+    limits = Limits(service.threads(settings), idle=settings.idle_timeout, total=settings.request_timeout)
     try:
-        _server(service, settings, host, port).serve()
-    except (ConfigurationError, RuntimeError) as error:
+        serve(
+            make,
+            host,
+            port,
+            workers=settings.workers(service.name),
+            limits=limits,
+            stop_seconds=STOP_SECONDS,
+        )
+    except CannotServe as error:
         raise Failure(f"The {service.name} cannot listen on {service.bind(settings)}: {error}.") from error
 
 
@@ -85,27 +87,3 @@ def _open_storage(settings: Settings) -> None:
             f"Documents cannot be kept in {shown_storage(settings)}: {error}.",
             "See that PORTOLAN_STORAGE is right and can be written; `portolan doctor` looks closer.",
         ) from error
-
-
-def _server(service: Service, settings: Settings, host: str, port: int) -> MPServer:
-    threads = service.threads(settings)
-    guarded = settings.slow_clients == "guard"
-    return MPServer(
-        target=service.target,
-        factory=True,
-        interface=Interfaces.RSGI if guarded else Interfaces.WSGI,
-        address=host,
-        port=port,
-        workers=settings.workers(service.name),
-        blocking_threads=1 if guarded else threads,
-        # Connections that are kept open without a request count as well: far more than there are threads.
-        backpressure=4096 if guarded else max(256, 8 * threads),
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=round(settings.idle_timeout * 1000), keep_alive=True),
-        websockets=False,
-        log_level=LogLevels.error,
-        log_dictconfig=_LOGGERS,
-        respawn_failed_workers=True,
-        respawn_interval=0.1,
-        workers_kill_timeout=STOP_SECONDS,
-    )

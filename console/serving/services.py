@@ -38,11 +38,6 @@ class Service:
         except (OSError, urllib.error.URLError):
             return False
 
-    @property
-    def target(self) -> str:
-        """The factory of its WSGI application, as granian names it."""
-        return f"console.wsgi:{self.name}"
-
     def host_and_port(self, settings: Settings) -> tuple[str, int]:
         """Where it listens."""
         return split_bind(self.bind(settings))

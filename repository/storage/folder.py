@@ -19,12 +19,11 @@ from common.faults import checkpoint
 from repository.storage.digest import name_of
 from repository.storage.errors import Conflict, Failed, Missing, from_os, told_plainly
 from repository.storage.folder_disk import Disk, settled_locator
-from repository.storage.folder_reader import FolderReader, OpenFile
+from repository.storage.folder_reader import FolderReader, OpenFile, Verified
 from repository.storage.folder_shelves import Shelves
 from repository.storage.folder_upload import FolderUpload
 from repository.storage.interface import CHUNK, Blob, Tombstone
 from repository.storage.later import Later
-from repository.storage.recent import Recent
 
 _REMEMBERED = 16_384
 
@@ -36,7 +35,7 @@ class FolderStore:
         self._disk = Disk(root)
         self._shelves = Shelves(self._disk)
         self._later: Later[str] = Later(self._let_marks_go)
-        self._verified: Recent[str, tuple[int, int, int, int]] = Recent(_REMEMBERED)
+        self._verified = Verified(_REMEMBERED)
 
     def upload(self) -> FolderUpload:
         """Begin to store a document."""
@@ -61,16 +60,15 @@ class FolderStore:
         """Open a document for reading; what was settled when it was found is so still, unless it was removed."""
         known = bool(blob.sha1) and not blob.pending
         file = OpenFile(self._disk, blob.locator, known=blob) if known else self._opened(blob)
-        return FolderReader(file, blob, chunk_size)
+        return FolderReader(file, blob, chunk_size, verified=self._verified)
 
     def verify(self, blob: Blob) -> None:
         """Check all bytes by SHA-1, unless the very same file was checked before."""
         with self._opened(blob) as file:
-            identity = file.identity()
-            if self._verified.get(file.blob.locator) == identity:
+            if self._verified.holds(file.blob.locator, file):
                 return
             FolderReader(file, blob).require_hash()
-            self._verified.put(file.blob.locator, identity)
+            self._verified.add(file.blob.locator, file)
 
     def _opened(self, blob: Blob) -> OpenFile:
         try:

@@ -13,6 +13,7 @@ from repository.storage.errors import Damaged, Missing, told_plainly
 from repository.storage.folder_disk import Disk
 from repository.storage.footer import LIKELY, is_tomb, missing_bytes, read_ending
 from repository.storage.interface import CHUNK, Blob
+from repository.storage.recent import Recent
 
 
 class OpenFile:
@@ -66,13 +67,34 @@ class OpenFile:
         self.close()
 
 
+class Verified:
+    """Which files were checked by their SHA-1 and have not changed since: they are then checked by their CRC-32."""
+
+    def __init__(self, most: int) -> None:
+        self._seen: Recent[str, tuple[int, int, int, int]] = Recent(most)
+
+    def holds(self, locator: str, file: OpenFile) -> bool:
+        """Whether this very file was checked."""
+        return self._seen.get(locator) == file.identity()
+
+    def add(self, locator: str, file: OpenFile) -> None:
+        """It was found sound."""
+        self._seen.put(locator, file.identity())
+
+
+_WORTH_REMEMBERING = 64 * 1024  # bytes; to compute the SHA-1 of less is cheaper than to remember that it was done
+
+
 class FolderReader:
     """A document of the folder store on its way out."""
 
-    def __init__(self, file: OpenFile, blob: Blob, chunk_size: int = CHUNK) -> None:
+    def __init__(
+        self, file: OpenFile, blob: Blob, chunk_size: int = CHUNK, *, verified: Verified | None = None
+    ) -> None:
         self._file = file
         self._blob = blob
         self._chunk_size = chunk_size
+        self._verified = verified if blob.size >= _WORTH_REMEMBERING else None
 
     def __iter__(self) -> Iterator[bytes]:
         """The content in chunks; the last is handed out only when the CRC-32 of them all is right."""
@@ -86,9 +108,15 @@ class FolderReader:
             yield chunk
 
     def content(self) -> bytes:
-        """The whole document, its SHA-1 checked."""
+        """The whole document; its SHA-1 is checked, or its CRC-32 where the same file's SHA-1 was checked before."""
         content = b"".join(self._pieces())
+        seen = self._verified
+        if seen is not None and seen.holds(self._blob.locator, self._file):
+            self._require(zlib.crc32(content) == self._blob.crc32)
+            return content
         self._require(hashlib.sha1(content, usedforsecurity=False).hexdigest() == self._blob.sha1)
+        if seen is not None:
+            seen.add(self._blob.locator, self._file)
         return content
 
     def require_hash(self) -> None:

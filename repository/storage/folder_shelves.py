@@ -125,21 +125,16 @@ class Shelves:
     def let_marks_go(self, locators: list[str]) -> None:
         """Make the settled names of these pending files durable, then unlink the pending ones; raises Failed."""
         folders = {os.path.dirname(settled_locator(_name_in(locator))) for locator in locators}
-        self._make_durable(folders - self._durable)
-        for folder in folders:
-            self._disk.sync_directory(self._disk.path(folder))
+        new = folders - self._durable
+        parents = (
+            {self._disk.documents, *(os.path.dirname(self._disk.path(folder)) for folder in new)} if new else set()
+        )
+        self._disk.sync_directories(parents | {self._disk.path(folder) for folder in folders})
+        self._durable |= new
         checkpoint("blob.settled")
         for locator in locators:
             self.unlink(locator)
         checkpoint("mark.swept")
-
-    def _make_durable(self, folders: set[str]) -> None:
-        if not folders:
-            return
-        self._disk.sync_directory(self._disk.documents)
-        for parent in {os.path.dirname(folder) for folder in folders}:
-            self._disk.sync_directory(self._disk.path(parent))
-        self._durable |= folders
 
     def remove_attempt(self, blob: Blob) -> None:
         """Unlink a pending file, unless it has been settled meanwhile."""

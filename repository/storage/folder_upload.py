@@ -1,4 +1,4 @@
-"""One document on its way into the folder: written under a working name, synced, then renamed to its pending one."""
+"""One document on its way into the folder: written under a working name, renamed to its pending one, and synced."""
 
 from __future__ import annotations
 
@@ -57,7 +57,12 @@ class FolderUpload:
         self._buffer += data
 
     def commit(self, unique_id: str, mime_type: str) -> Blob:
-        """Sync the file, give it its pending name and sync that; one file sync and one directory sync in all."""
+        """Give the file its pending name, then sync it and the name; one file sync and one directory sync in all.
+
+        In this order a file system with a journal writes file and name together. Nobody was told of the document
+        before both are on disk; whoever comes upon it meanwhile finds it whole, and after a crash by its footer
+        whether it still is.
+        """
         with told_plainly("looking for a tombstone"):
             self._require_unburied(unique_id)
         locator = f"pending/{name_of(unique_id)}.{self._attempt}"
@@ -65,11 +70,11 @@ class FolderUpload:
         self._buffer += ending(blob)
         self._empty_buffer()
         checkpoint("blob.written")
-        self._disk.sync_file(self._handle)
-        checkpoint("blob.synced")
         with told_plainly("marking a document"):
             os.rename(self._path, self._disk.path(locator))
         self._path = self._disk.path(locator)
+        self._disk.sync_file(self._handle)
+        checkpoint("blob.synced")
         self._disk.pending_entries.sync()
         checkpoint("blob.marked")
         self._path = ""

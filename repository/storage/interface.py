@@ -82,7 +82,10 @@ class Reader(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
     def content(self) -> bytes:
-        """The whole document, checked by its SHA-1; meant for small ones. Raises Damaged, Missing or Busy."""
+        """The whole document, checked by its SHA-1, or by its CRC-32 where the same object was checked by that before.
+
+        Meant for small ones. Raises Damaged, Missing or Busy.
+        """
 
     def close(self) -> None:
         """Let go of the file or connection; safe to call twice."""

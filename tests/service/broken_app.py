@@ -1,11 +1,13 @@
-"""An application for granian whose answers break: in the middle of a stream, and before their first byte."""
+"""An application whose answers break: in the middle of a stream, and before their first byte."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from common.web.serving import Application
+from common.http.crew import serve
+from common.http.server import Limits
 
 PROMISED = 10 * 2**20
 
@@ -23,6 +25,5 @@ def _half() -> Iterator[bytes]:
     raise RuntimeError("as the test wants it")
 
 
-def make() -> Application:
-    """What granian is to run."""
-    return Application(wsgi, threads=2, idle=2, total=30)
+if __name__ == "__main__":
+    serve(lambda: wsgi, "127.0.0.1", int(sys.argv[1]), workers=1, limits=Limits(2, idle=2, total=30), stop_seconds=5)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -98,8 +97,7 @@ def test_o3_stalled_downloads_hold_little_memory(pair: Pair) -> None:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an application whose answers break."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("granian")), "--interface", "rsgi", "--factory", "--no-log",
-               "--http", "1", "--port", str(port), "tests.service.broken_app:make"]  # fmt: skip
+    command = [sys.executable, "-m", "tests.service.broken_app", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 20
     while time.monotonic() < until:

@@ -80,7 +80,8 @@ class Place:
 
     def _addresses(self, services: tuple[str, ...]) -> list[str]:
         known = {"registry": self.registry, "repository": self.repository, "identity": self.identity}
-        return [address for name, address in known.items() if name in services or not set(known) & set(services)]
+        asked = set(known) & set(services) or {"registry", "repository"}
+        return [address for name, address in known.items() if name in asked]
 
 
 def ready(address: str) -> bool:
