@@ -40,7 +40,7 @@ class Service:
 
     @property
     def target(self) -> str:
-        """The factory of its WSGI application, as granian names it."""
+        """Where the maker of its WSGI application is."""
         return f"console.wsgi:{self.name}"
 
     def host_and_port(self, settings: Settings) -> tuple[str, int]:
