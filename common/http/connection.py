@@ -37,6 +37,7 @@ class Connection:
 
     __slots__ = (
         "began",
+        "body",
         "buffer",
         "close_after",
         "deadline",
@@ -55,6 +56,7 @@ class Connection:
         self.peer = peer
         self.buffer = b""
         self.head: Head | None = None
+        self.body: Body | None = None
         self.left: memoryview = memoryview(b"")
         self.close_after = False
         self.lingered = 0
@@ -132,6 +134,18 @@ class Body:
         """Whether all of it was taken from the connection, so that another request may follow."""
         return self._chunks.ended if self._chunks else not self._left
 
+    @property
+    def arrived(self) -> int:
+        """Bytes that are there and not read yet."""
+        return len(self._held) + len(self._connection.buffer)
+
+    def gather(self, enough: int) -> bool:
+        """Take in what has arrived; whether it is time to read it: it is enough, or all, or broken."""
+        chunks = self._chunks
+        while chunks and self._connection.buffer and not (chunks.ended or self.broken or self.arrived >= enough):
+            self._decode(chunks)
+        return self.ended or self.broken or self.arrived >= enough
+
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes, as many as are there; none at the end. Silence when nothing comes."""
         if size < 0:
@@ -141,21 +155,21 @@ class Body:
             self._left -= len(taken)
             return taken
         while not self._held and not self._chunks.ended:
-            self._decode(self._chunks)
             if self.broken:
                 return b""
+            self._decode(self._chunks)
         taken, self._held = self._held[:size], self._held[size:]
         return taken
 
     def _decode(self, chunks: ChunkedDecoder) -> None:
         data = self._raw(PIECE)
         try:
-            self._held = chunks.feed(data)
+            self._held += chunks.feed(data)
         except BadChunk:
             self.broken = True
         self.broken = self.broken or not data
         if chunks.ended:
-            self._connection.buffer = chunks.rest
+            self._connection.buffer = chunks.rest + self._connection.buffer
 
     def _raw(self, most: int) -> bytes:
         connection = self._connection

@@ -189,12 +189,16 @@ class Server:
 
     def _cut_short(self, connection: Connection) -> None:
         """The other side has ended; one that did so within a message may still listen for what is said to that."""
-        head, body = connection.head, connection.buffer
+        head, body = connection.head, connection.body
         if head is None:
             self._close(connection)
             return
-        head.keep_alive, connection.head, connection.buffer = False, None, b""
-        self._engage(connection, head, body)
+        head.keep_alive, connection.head, connection.body = False, None, None
+        if body is None:
+            small, connection.buffer = connection.buffer, b""
+            self._engage(connection, head, small)
+        else:
+            self._engage(connection, head, body)
 
     def _go_on(self, connection: Connection) -> None:
         """Carry out every message that is there; then wait for more."""
@@ -222,6 +226,8 @@ class Server:
         now = time.monotonic()
         connection.began = connection.began or now
         length = (head.length or 0) if head is not None else 0
+        if connection.body is not None:  # of one whose length is not known, or large, by what has come of it
+            length = connection.body.arrived
         return connection.began + limits.idle + length / limits.slowest - now
 
     def _next(self, connection: Connection) -> tuple[Head, bytes | Body] | None:
@@ -241,13 +247,21 @@ class Server:
                 connection.send_some([_CONTINUE])
         length = head.length
         if length is None or length > self._limits.small:
-            connection.head = None
-            return head, Body(connection, length, self._limits.idle, self._limits.total)
+            return self._begun(connection, head, length)
         if len(connection.buffer) < length:
             connection.head = head
             return None
         body, connection.buffer = connection.buffer[:length], connection.buffer[length:]
         connection.head = None
+        return head, body
+
+    def _begun(self, connection: Connection, head: Head, length: int | None) -> tuple[Head, Body] | None:
+        """A message that may be too large to be held: it gets a thread once as much as a small one is there."""
+        body = connection.body or Body(connection, length, self._limits.idle, self._limits.total)
+        if not body.gather(self._limits.small):
+            connection.head, connection.body = head, body
+            return None
+        connection.head = connection.body = None
         return head, body
 
     def _engage(self, connection: Connection, head: Head, body: bytes | Body) -> Connection | None:

@@ -104,6 +104,21 @@ def test_chunks_and_continue_are_understood(echo: Echo) -> None:
         assert answers(connection, 2) == [b"one two", b"next"]
 
 
+@pytest.mark.parametrize("size", [1, 5000, 300_000])
+def test_chunks_of_any_size_are_put_together_and_followed_by_others(echo: Echo, size: int) -> None:
+    body = bytes(ord("a") + number % 26 for number in range(400_000 if size > 1 else 60_000))
+    chunks = b"".join(
+        b"%x\r\n%b\r\n" % (len(body[at : at + size]), body[at : at + size]) for at in range(0, len(body), size)
+    )
+    head = b"POST /echo HTTP/1.1\r\n%bTransfer-Encoding: chunked\r\n\r\n" % ROW
+    with echo.connect() as connection, ThreadPoolExecutor(1) as pool:
+        message = head + chunks + b"0\r\n\r\n"
+        sent = pool.submit(connection.sendall, message + post(b"next") + message)
+
+        assert answers(connection, 3) == [body, b"next", body]
+        sent.result()
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [

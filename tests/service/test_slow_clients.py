@@ -35,7 +35,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 def begun(port: int, path: str, length: int = 1000) -> socket.socket:
     """A connection on which a message has begun to arrive."""
     connection = socket.create_connection(("127.0.0.1", port), 30)
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/soap+xml\r\nContent-Length: {length}\r\n\r\n<"
+    framing, first = (f"Content-Length: {length}", "<") if length else ("Transfer-Encoding: chunked", "9\r\n<")
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/soap+xml\r\n{framing}\r\n\r\n{first}"
     connection.sendall(head.encode())
     return connection
 
@@ -50,8 +51,9 @@ def rest(connection: socket.socket) -> bytes:
     return found
 
 
-def test_x10_many_dripping_connections_hold_up_nobody_and_are_dropped(pair: Pair) -> None:
-    dripping = [begun(pair.registry.port, "/registry") for _ in range(DRIPPING)]
+@pytest.mark.parametrize("length", [1000, 4 * 2**20, 0], ids=["small", "large", "in-chunks"])
+def test_x10_many_dripping_connections_hold_up_nobody_and_are_dropped(pair: Pair, length: int) -> None:
+    dripping = [begun(pair.registry.port, "/registry", length) for _ in range(DRIPPING)]
 
     with requests.Session() as session:
         answers = [session.get(f"http://127.0.0.1:{pair.registry.port}/ready", timeout=IDLE) for _ in range(20)]
