@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from datetime import date
+from typing import Any, cast
 
 from lxml import etree
 
+from common.client import DocumentAdministrator
+from common.client.administrator import RemovalRefused, RemovedDocuments
 from common.db import Database
 from common.ebxml.removal import RemoveObjects
 from common.ebxml.submission import read_submission
@@ -18,18 +21,24 @@ from common.model import (
     DocumentEntry,
     Folder,
     ObjectType,
+    RegistryError,
     RegistryResponse,
     Severity,
     Status,
     Submission,
     SubmissionSet,
 )
+from common.standard.errors import ErrorCode
+from console.purging import planning
+from console.purging.judging import judge
+from console.purging.running import Pace, Run
 from registry.patients import Patients
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.relink import LinkChange, Relink
 from registry.remove import Remove
+from registry.retention.policy import read_policy
 from registry.search import Limits
-from registry.store import holding
+from registry.store import holding, purging, retaining
 from registry.store.holding import Hold
 from registry.update import Update
 from tests.factories import (
@@ -49,6 +58,10 @@ from tests.model.world import APPROVED, DEPRECATED, ENTRY, FOLDER, LINK, SET, Pl
 from tests.unit.registry.small import SmallRegistry
 
 NOW = "20260311150000"
+AS_OF = date(2026, 3, 11)
+POLICY = read_policy(
+    'name = "p"\n[[rule]]\nname = "all"\nsource = "the model"\nkeep = [{years = 8, after = "creation"}]\n'
+)
 _STATUS = {APPROVED: AvailabilityStatus.APPROVED, DEPRECATED: AvailabilityStatus.DEPRECATED}
 BOTH = f"('{_STATUS[APPROVED]}','{_STATUS[DEPRECATED]}')"
 ANY_TYPE = f"('{ObjectType.STABLE}','{ObjectType.ON_DEMAND}')"
@@ -60,6 +73,7 @@ def as_entry(thing: Thing) -> DocumentEntry:
         entry_uuid=thing.name, patient_id=thing.patient, unique_id=thing.unique_id, title=text(thing.title),
         source_patient_id=thing.local, hash=hashlib.sha1(thing.hash.encode()).hexdigest(), size=str(len(thing.hash)),
     )  # fmt: skip
+    item.creation_time = "20010301120000" if thing.is_old else "20250301120000"
     if thing.on_demand:
         item.object_type, item.hash, item.size, item.creation_time = ObjectType.ON_DEMAND, None, None, None
     return item
@@ -109,6 +123,7 @@ class Reality(SmallRegistry):
     def __init__(self, database: Database, new_id: Callable[[], str]) -> None:
         super().__init__(database, max_objects=1000)
         self.limits = Limits(5000, 5000, 5000)
+        self.bytes_removed: set[str] = set()
         parts: dict[str, Any] = {"new_id": new_id, "now": lambda: self.now}
         self._register = Register(database, self.domain, max_objects=1000, **parts)
         self._update = Update(database, self.domain, max_objects=1000, **parts)
@@ -179,6 +194,24 @@ class Reality(SmallRegistry):
         request = RemoveObjects(tuple(names), comment="Tester: the model says so")
         return codes(self._remove.remove(request, message_id=None, correlation="c1"))
 
+    def plan_purge(self, patient: str) -> tuple[str, set[str]]:
+        """A plan for one patient's documents; its id, and which entries it is about."""
+        with self.database.write() as work:
+            entries = retaining.of_patient(work, patient)
+            going = [each for each in judge(work, entries, POLICY, AS_OF) if each.verdict.may_go] if entries else []
+            plan, items = planning.new_plan(POLICY, AS_OF, "A. Planner", going)
+            purging.keep(work, plan, items)
+            work.commit()
+        return plan.plan_id, {each.entry_uuid for each in items}
+
+    def run_purge(self, plan_id: str) -> dict[str, int]:
+        """Somebody else confirms the plan, and it is carried out; how many items ended in which state."""
+        planning.confirm(self.database, plan_id, "B. Confirmer")
+        with self.database.read() as work:
+            plan = planning.known_plan(work, plan_id)
+        administrator = cast("DocumentAdministrator", _Administrator(self))
+        return Run(self.database, administrator, plan, 1000, Pace(0), lambda _: None).all()
+
     def merge(self, subsumed: str, survivor: str, message: str) -> bool:
         """A40."""
         return self._patients.merge(subsumed, survivor, message) is None
@@ -209,6 +242,24 @@ class Reality(SmallRegistry):
         slots |= {f"$XDS{kind}Status": BOTH for kind in ("DocumentEntry", "SubmissionSet", "Folder")}
         found = self.found("GetAll", slots | {"$XDSDocumentEntryType": ANY_TYPE})
         return [as_thing(each) for each in found.objects()]
+
+
+class _Administrator:
+    """Sends ITI-62 to the Registry here, and ITI-86 to a Repository of which only what was removed is known."""
+
+    def __init__(self, reality: Reality) -> None:
+        self._reality = reality
+
+    def remove_metadata(self, entry_uuids: list[str], *, by: str, reason: str, message_id: str) -> None:
+        """As DocumentAdministrator."""
+        refused = self._reality.remove(entry_uuids)
+        if refused:
+            raise RemovalRefused(tuple(RegistryError(ErrorCode[code], code) for code in refused))
+
+    def remove_documents(self, repository: str, unique_ids: list[str], *, message_id: str) -> RemovedDocuments:
+        """As DocumentAdministrator."""
+        self._reality.bytes_removed.update(unique_ids)
+        return RemovedDocuments(tuple(unique_ids))
 
 
 def as_thing(item: SubmissionSet | DocumentEntry | Folder | Association | Any) -> Thing:

@@ -1,4 +1,4 @@
-"""Submissions, updates, removals, merges and link changes at random: the Registry does what a simple model of it does.
+"""Submissions, updates, removals, purges, merges, link changes: the Registry does what a simple model of it does.
 
 ``PORTOLAN_MODEL_EXAMPLES`` and ``PORTOLAN_MODEL_STEPS`` say how many lives are lived, and how long each is.
 """
@@ -12,6 +12,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -54,7 +55,7 @@ SHRINK = int(os.environ.get("PORTOLAN_MODEL_SHRINK", "0"))
 LOCALS = ("NGH1^^^&2.999.826.4.1&ISO", "NGH2^^^&2.999.826.4.1&ISO")
 RELATIONS = (RPLC, RPLC, APND, XFRM, XFRM_RPLC, SIGNS, SNAPSHOT)
 HAPPENS = ("submission", "submission, refused", "update", "update, refused", "Association", "Association, refused",
-           "removal", "removal, refused", "merge", "merge, refused", "link change")  # fmt: skip
+           "removal", "removal, refused", "purge", "merge", "merge, refused", "link change")  # fmt: skip
 
 
 class Life(RuleBasedStateMachine):
@@ -152,8 +153,8 @@ class Life(RuleBasedStateMachine):
         """What may happen, and how often; a merge takes a patient away, and so is rare."""
         return [
             (self.submit, 6), (self.submit_again, 1), (self.revise, 6), (self.change_status, 4), (self.associate, 5),
-            (self.remove, 3), (self.hold, 1), (self.lift, 1), (self.merge, 1), (self.unmerge, 1), (self.relink, 3),
-            (self.ask, 2),
+            (self.remove, 3), (self.purge, 2), (self.hold, 1), (self.lift, 1), (self.merge, 1), (self.unmerge, 1),
+            (self.relink, 3), (self.ask, 2),
         ]  # fmt: skip
 
     def submit(self, dice: Random) -> None:
@@ -290,6 +291,37 @@ class Life(RuleBasedStateMachine):
         if self.same(self.real.remove(names), self.world.remove(names), "removal", kind, name, names):
             self.removed += names
             self.gone.update(names)
+
+    def purge(self, dice: Random) -> None:
+        """What is old goes whole; sometimes something else happens between the plan and its confirmation."""
+        patient = self.patient(dice)
+        plan, planned = self.real.plan_purge(patient)
+        assert planned == self.world.may_go(patient)
+        between = dice.randint(0, 1)
+        if between:
+            dice.choice((self.submit, self.revise, self.associate, self.remove, self.hold, self.relink))(dice)
+        still = planned & self.world.things.keys()
+        allowed = still & self.world.may_go(patient)
+        self.real.bytes_removed.clear()
+        counts = self.real.run_purge(plan)
+        left = {each.name for patient in self.patients for each in self.real.everything(patient, 2)}
+        gone = still - left
+        self.tell("purge", patient, sorted(planned), sorted(gone), counts)
+        assert gone <= allowed
+        going = self.world.unwrapped(gone)
+        if not between:
+            # All of it, or nothing where the Registry refuses, as for a SubmissionSet of a patient who is on hold.
+            going = self.world.unwrapped(planned)
+            assert bool(gone) == (bool(planned) and not deepcopy(self.world).remove(going))
+            assert gone in (planned, set())
+            going = going if gone else set()
+        if gone:
+            assert not self.world.remove(going)
+            self.counts["purge"] += 1
+            self.removed += sorted(going)
+            self.gone.update(going)
+        kept = {each.unique_id for each in self.world.of(ENTRY)}
+        assert not kept & self.real.bytes_removed, "bytes are gone that an entry points at"
 
     def hold(self, dice: Random) -> None:
         """On a document, or on a patient."""

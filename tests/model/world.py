@@ -55,6 +55,11 @@ class Thing:
         return f"{self.kind} {self.name} ({self.lid}) {self.local[:4]}"
 
     @property
+    def is_old(self) -> bool:
+        """Whether the time for which it is kept is over: half of the documents are from long ago."""
+        return not self.on_demand and int(self.unique_id[-1]) % 2 == 0
+
+    @property
     def is_current(self) -> bool:
         """The latest version, and Approved."""
         return self.latest and self.status == APPROVED
@@ -309,6 +314,7 @@ class World:
         codes: set[str] = {UNKNOWN_PATIENT} if self.survivor(owner.patient) else set()
         first, second = self.things.get(source), self.things.get(target)
         if first is None or second is None:
+            codes |= {METADATA} if source == target or type_ == SNAPSHOT else set()
             return codes | {UNRESOLVED, WRONG, RECONCILIATION}
         wanted = FOLDER if type_ == HAS_MEMBER else ENTRY
         if (first.kind, second.kind) != (wanted, ENTRY) or not (first.is_current and second.is_current):
@@ -371,6 +377,34 @@ class World:
                     going.add(owner.name)
             if len(going) == before:
                 return [name for name in self.things if name in going]
+
+    # Retention.
+
+    def may_go(self, patient: str) -> set[str]:
+        """A patient's entries whose time is over, and that of all that belongs with them; nothing that is held."""
+        entries = [each for each in self.of(ENTRY) if each.patient == patient]
+        family = {each.name: {each.name} for each in entries}
+        same = [(one.name, other.name) for one, other in itertools.combinations(entries, 2)
+                if one.lid == other.lid or one.unique_id == other.unique_id]  # fmt: skip
+        related = [(link.source, link.target) for link in self.links(approved=False) if link.type != HAS_MEMBER]
+        for one, other in (*same, *related):
+            if one in family and other in family:
+                joined = family[one] | family[other]
+                family.update(dict.fromkeys(joined, joined))
+        stays = {each.name for each in entries if not each.is_old or self.is_held(each)}
+        return {name for name, others in family.items() if not others & stays}
+
+    def unwrapped(self, names: Iterable[str]) -> set[str]:
+        """What goes with some entries: what refers to them, and the sets and Folders that they leave empty."""
+        going = set(names)
+        members = self.links(HAS_MEMBER, approved=False)
+        while True:
+            before = len(going)
+            going |= {link.name for link in self.of(LINK) if link.source in going or link.target in going}
+            left = {link.source for link in members if link.name not in going}
+            going |= {link.source for link in members if link.name in going} - left
+            if len(going) == before:
+                return going
 
     # Patients.
 
