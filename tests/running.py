@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.servers.process import free_port
+from tests.servers.process import free_ports
 from tests.servers.s3 import S3Service
 from tests.wire import Services
 
@@ -164,7 +164,7 @@ def back_end(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
 def a_pair(data: Path, settings: Mapping[str, str] | None = None) -> Pair:
     """A pair on free ports, not started yet; ``settings`` are PORTOLAN_ variables without that prefix."""
     data.mkdir(parents=True, exist_ok=True)
-    registry, repository, mllp, identity, identity_mllp = (free_port() for _ in range(5))
+    registry, repository, mllp, identity, identity_mllp = free_ports(5)
     named = {
         "DATA": str(data),
         "REGISTRY_BIND": f"127.0.0.1:{registry}",

@@ -116,8 +116,7 @@ class OnDemandSource:
         return Made(generated.content, generated.mime_type, unique_id, kept)
 
     def _generated(self, entry: DocumentEntry, definition: Definition) -> Generated:
-        patient_id = entry.patient_id or ""
-        order = Order(entry, definition.parameters, self._now(), lambda: self._registry.documents_of(patient_id))
+        order = Order(entry, definition.parameters, self._now(), lambda: self._others(entry))
         try:
             generated = self._find_generator(definition.generator)(order)
         except RegistryUnclear:
@@ -128,6 +127,12 @@ class OnDemandSource:
         if len(generated.content) > self._max_bytes or not generated.content:
             raise NotGenerated(f"{definition.generator} made {len(generated.content)} bytes")
         return generated
+
+    def _others(self, entry: DocumentEntry) -> list[DocumentEntry]:
+        """The patient's documents but for what this one was before: it would be another one each time it is kept."""
+        name = entry.unique_id or ""
+        found = self._registry.documents_of(entry.patient_id or "")
+        return [each for each in found if each.unique_id != content_unique_id(name, each.hash or "")]
 
     def _keep(
         self, entry: DocumentEntry, definition: Definition, generated: Generated, unique_id: str, digest: str

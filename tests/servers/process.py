@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,13 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def free_ports(count: int) -> list[int]:
+    """So many loopback ports that were free a moment ago, each another."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(each.getsockname()[1]) for each in listeners]
 
 
 def eventually(ready: Callable[[], bool], what: str, seconds: float = _PATIENCE_SECONDS) -> None:

@@ -23,7 +23,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """All services, and the cross-reference's feed."""
     made = Place(tmp_path_factory.mktemp("place"))
     made.environ["PORTOLAN_IDENTITY_MLLP_BIND"] = f"127.0.0.1:{free_port()}"
-    with made.served():
+    with made.served("registry", "repository", "identity"):
         yield made
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.servers.process import eventually, free_port
+from tests.servers.process import eventually, free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -22,7 +22,7 @@ class Place:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
-        self.registry_port, self.repository_port, self.identity_port = free_port(), free_port(), free_port()
+        self.registry_port, self.repository_port, self.identity_port = free_ports(3)
         self.registry = f"http://127.0.0.1:{self.registry_port}"
         self.repository = f"http://127.0.0.1:{self.repository_port}"
         self.identity = f"http://127.0.0.1:{self.identity_port}"
