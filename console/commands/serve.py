@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -20,6 +22,9 @@ from console.serving.parent import end_with_parent
 from console.serving.server import run
 from console.serving.services import FEEDS, SERVICES, USUAL, Service, with_companions
 from console.serving.supervisor import Child, Supervisor
+
+_PREDECESSOR: Final = 6.0
+"""Seconds for processes whose supervisor was killed to end, imports and all."""
 
 
 @click.command()
@@ -112,15 +117,30 @@ def see_that_folder_can_be_written(folder: Path) -> None:
         ) from error
 
 
+def _try_to_bind(host: str, port: int) -> None:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+
+
 def see_that_port_is_free(service: Service, current: Settings) -> None:
-    """Failure when the address cannot be listened on; the workers share theirs and would not notice."""
+    """Failure when the address cannot be listened on; the workers share theirs and would not notice.
+
+    What a supervisor that was killed has left behind lets go of its ports by itself, and is waited for.
+    """
     host, port = service.host_and_port(current)
     setting = f"PORTOLAN_{service.bind_setting.upper()}"
+    until = time.monotonic() + _PREDECESSOR
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
+        while True:
+            try:
+                _try_to_bind(host, port)
+                return
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
     except PermissionError as error:
         raise Failure(
             f"The {service.name} may not listen on port {port}; choose one from 1024 in {setting}."
