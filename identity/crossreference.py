@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
-from common.db import Conflict, Database, DatabaseBusy, Work
+from common.clock import utc_now
+from common.db import Database, Work, decided
 from common.demographics import UNKNOWN, Demographics
 from common.faults import checkpoint
 from identity.rules.identifiers import Domain, Key, Problem, Side, unusable
@@ -20,12 +20,6 @@ from identity.store import linking as store
 log = logging.getLogger("portolan.identity")
 
 _TRIES: Final = 8
-Result = TypeVar("Result")
-
-
-def utc_now() -> str:
-    """Now, as a DTM."""
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +29,6 @@ class Told:
     keys: tuple[Key, ...]
     message_id: str
     person: Demographics = UNKNOWN
-
-
-def decided(run: Callable[[], Result]) -> Result:
-    """Carry out a unit of work, and again from the start when it lost a race or the database was busy."""
-    for attempt in range(1, _TRIES + 1):
-        try:
-            return run()
-        except (Conflict, DatabaseBusy):
-            if attempt == _TRIES:
-                raise
-            log.info("lost a race; deciding again")
-    raise AssertionError("the loop returns or raises")
 
 
 class CrossReference:
@@ -71,7 +53,7 @@ class CrossReference:
         """Durable when this returns None; the same again changes nothing."""
         if problem := unusable(told.keys, Side.SURVIVOR, self.domain):
             return problem
-        problem = decided(lambda: self._tell(told))
+        problem = decided(lambda: self._tell(told), tries=_TRIES)
         return self._noted(problem, told.keys, told.message_id)
 
     def _tell(self, told: Told) -> Problem | None:
@@ -121,7 +103,7 @@ class CrossReference:
         if isinstance(pairing, Problem):
             return pairing
         subsumed, survivor = pairing
-        problem = decided(lambda: self._merge(told, subsumed, survivor))
+        problem = decided(lambda: self._merge(told, subsumed, survivor), tries=_TRIES)
         return self._noted(problem, (*told.keys, subsumed), told.message_id)
 
     def _merge(self, told: Told, subsumed: Key, survivor: Key) -> Problem | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from common.clock import utc_now
 from common.db import DatabaseBusy, DatabaseFull
 from common.faults import checkpoint
 from common.hl7.acknowledgement import acknowledgement
@@ -17,7 +18,7 @@ from common.hl7.message import Message, read_header, read_message
 from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal
 from common.observe import correlation, metrics
 from identity.checking import Checking
-from identity.crossreference import CrossReference, Told, utc_now
+from identity.crossreference import CrossReference, Told
 from identity.rules.identifiers import Domain, Key, Problem, Side
 
 log = logging.getLogger("portolan.feed")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
+from common.clock import utc_now
 from common.hl7.refusals import TEXTS, Condition
 from common.hl7v3.identity import IdentityMessage, read_identity, write_acknowledgement
 from common.hl7v3.wrapper import NOBODY, Detail, Element, Id
 from common.standard.transactions import ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE, Transaction
 from identity.checking import Checking
-from identity.crossreference import CrossReference, Told, utc_now
+from identity.crossreference import CrossReference, Told
 from identity.rules.identifiers import Key, Problem, Side
 
 _PATIENT: Final = "/controlActProcess/subject/registrationEvent/subject1/patient/id"

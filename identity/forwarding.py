@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from common.client.errors import NeighbourError
+from common.clock import utc_now
 from common.db import Database, DatabaseError
 from common.faults import checkpoint
 from common.hl7.message import DEFAULT, read_message
 from common.hl7.refusals import Ack, Condition, Hl7Refused
-from identity.crossreference import utc_now
 from identity.store import forwarding as store
 
 log = logging.getLogger("portolan.forwarding")

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from common.clock import utc_now
 from common.hl7.refusals import TEXTS, Condition
 from common.hl7v3.answers import Asked, Response, write_pix_answer
 from common.hl7v3.queries import read_pix_query
 from common.hl7v3.wrapper import NOBODY, Detail, Element, Id
-from identity.crossreference import CrossReference, utc_now
+from identity.crossreference import CrossReference
 from identity.feed_v3 import own_id
 from identity.rules.identifiers import Key
 

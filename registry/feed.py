@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from common.clock import utc_now
 from common.db import DatabaseBusy, DatabaseFull
 from common.faults import checkpoint
 from common.hl7.acknowledgement import acknowledgement
@@ -17,7 +18,6 @@ from common.hl7.message import Message, read_header, read_message
 from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal, wrong
 from common.observe import correlation, metrics
 from registry.patients import Patients
-from registry.register import utc_now
 from registry.relink import LinkChange, Relink
 from registry.rules.patients import Problem, Side
 

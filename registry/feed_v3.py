@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
+from common.clock import utc_now
 from common.hl7.refusals import TEXTS, Condition
 from common.hl7v3.identity import IdentityMessage, read_identity, write_acknowledgement
 from common.hl7v3.wrapper import NOBODY, Detail, Element, Id
 from common.standard.transactions import ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE, Transaction
 from registry.patients import Patients
-from registry.register import utc_now
 from registry.rules.patients import Problem, Side
 
 _PATIENT: Final = "/controlActProcess/subject/registrationEvent/subject1/patient/id"

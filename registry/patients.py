@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
 
-from common.db import Conflict, Database, DatabaseBusy, Work
+from common.clock import utc_now
+from common.db import Conflict, Database, Work, decided
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
 from common.hl7.refusals import Condition
 from registry.known import Domain
-from registry.register import utc_now
 from registry.rules.patients import PatientState, Problem, Side, merge_problem
 from registry.rules.unmerging import Undoing, objections
 from registry.store import feeding, merging
 
 log = logging.getLogger("portolan.patients")
-
-_TRIES: Final = 3
-Result = TypeVar("Result")
-
-
-def decided(run: Callable[[], Result]) -> Result:
-    """Carry out a unit of work, and again from the start when it lost a race or the database was busy."""
-    for attempt in range(1, _TRIES + 1):
-        try:
-            return run()
-        except (Conflict, DatabaseBusy):
-            if attempt == _TRIES:
-                raise
-            log.info("lost a race; deciding again")
-    raise AssertionError("the loop returns or raises")
 
 
 def states(work: Work, patient_ids: Iterable[str]) -> dict[str, PatientState]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final
 
-from common.db import Conflict, Database, DatabaseBusy, Work
+from common.clock import utc_now
+from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
 from common.model import RegistryResponse, Status, Submission
@@ -24,7 +24,6 @@ from registry.store.statements import MOST_AT_ONCE
 
 log = logging.getLogger("portolan.register")
 
-_TRIES = 3
 _SUCCESS = RegistryResponse(Status.SUCCESS)
 
 
@@ -40,11 +39,6 @@ STABLE: Final = Rules(STRUCTURE, MEANING)
 """ITI-42."""
 ON_DEMAND: Final = Rules(ON_DEMAND_STRUCTURE, ON_DEMAND_MEANING)
 """ITI-61."""
-
-
-def utc_now() -> str:
-    """Now as a DTM, UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
 
 
 class Register:
@@ -82,15 +76,8 @@ class Register:
         if (count := len(submission.objects())) > self._max_objects:
             told = f"the submission has {count} objects; at most {self._max_objects} are taken"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return self._once(submission, rules, message_id, digest, correlation)
-            except (Conflict, DatabaseBusy):
-                if attempt == _TRIES:
-                    raise
-                log.info("lost a race; deciding again")
-                submission = read()
-        raise AssertionError("the loop returns or raises")
+        first = [submission]
+        return decided(lambda: self._once(first.pop() if first else read(), rules, message_id, digest, correlation))
 
     def _once(
         self, submission: Submission, rules: Rules, message_id: str | None, digest: str, correlation: str

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from common.db import Database, Work
+from common.clock import utc_now
+from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
 from common.hl7.refusals import Condition
@@ -24,8 +25,7 @@ from common.model import (
 )
 from registry.known import Domain, Known
 from registry.moving import Moving
-from registry.patients import decided, states
-from registry.register import utc_now
+from registry.patients import states
 from registry.rules.patients import Problem, Side, unknown
 from registry.rules.relinking import inherited, torn
 from registry.store import registering, relinking, versions

@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from common.db import Conflict, Database, DatabaseBusy
+from common.clock import utc_now
+from common.db import Database, decided
 from common.ebxml.removal import RemoveObjects
 from common.faults import checkpoint
 from common.model import RegistryResponse, Status
 from common.rules import Objection
 from common.standard.errors import ErrorCode
-from registry.register import refusal, utc_now
+from registry.register import refusal
 from registry.rules.removal import FORM, REMOVAL
 from registry.store import removing
 from registry.store.removing import Evidence
 
 log = logging.getLogger("portolan.remove")
 
-_TRIES = 3
 _MOST_TOLD = 1000
 _SUCCESS = RegistryResponse(Status.SUCCESS)
 
@@ -39,15 +39,7 @@ class Remove:
             told = f"{count} objects are listed; at most {self._max_objects} are removed at a time"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
         by, reason = said(request.comment)
-        for attempt in range(1, _TRIES + 1):
-            evidence = Evidence(self._now(), by, reason, message_id, correlation)
-            try:
-                return self._once(request.ids, evidence)
-            except (Conflict, DatabaseBusy):
-                if attempt == _TRIES:
-                    raise
-                log.info("lost a race; deciding again")
-        raise AssertionError("the loop returns or raises")
+        return decided(lambda: self._once(request.ids, Evidence(self._now(), by, reason, message_id, correlation)))
 
     def _once(self, ids: tuple[str, ...], evidence: Evidence) -> RegistryResponse:
         with self._database.write() as work:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from common.db import Conflict, Database, DatabaseBusy, Work
+from common.clock import utc_now
+from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
 from common.model import RegistryResponse, Severity, Status, Submission
 from common.rules import Objection, as_errors
 from common.standard.errors import ErrorCode
 from registry.known import Domain, wanted
-from registry.register import refusal, utc_now
+from registry.register import refusal
 from registry.rules import effects
 from registry.rules.operations import Update as Asked
 from registry.rules.operations import read_update
@@ -24,7 +25,6 @@ from registry.versions import KnownVersions
 
 log = logging.getLogger("portolan.update")
 
-_TRIES = 3
 _SUCCESS = RegistryResponse(Status.SUCCESS)
 
 
@@ -64,15 +64,12 @@ class Update:
         if (count := len(submission.objects())) > self._max_objects:
             told = f"the update has {count} objects; at most {self._max_objects} are taken"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return self._once(read_update(submission), restricted, message_id, digest, correlation)
-            except (Conflict, DatabaseBusy):
-                if attempt == _TRIES:
-                    raise
-                log.info("lost a race; deciding again")
-                submission = read()
-        raise AssertionError("the loop returns or raises")
+        first = [submission]
+        return decided(
+            lambda: self._once(
+                read_update(first.pop() if first else read()), restricted, message_id, digest, correlation
+            )
+        )
 
     def _once(
         self, asked: Asked, restricted: bool, message_id: str | None, digest: str, correlation: str

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from common.client.amending import Occasion, new_association, new_status, new_version
 from common.client.answers import registry_response
 from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepository
-from common.client.message_ids import Names, dtm, new_message_id, time_of
+from common.client.message_ids import Names, new_message_id, time_of
 from common.client.operations import Raw
 from common.client.results import errors_of, warnings_of
 from common.client.service import Service
 from common.client.submission import objects_element
+from common.clock import utc_now
 from common.ebxml import names as n
 from common.model import (
     AssociationType,
@@ -151,7 +151,7 @@ class DocumentAdministrator:
     def _occasion(self, message_id: str, by: Author, reason: str, content_type: Code | None) -> Occasion:
         if content_type is None:
             raise ValueError("a content_type is needed: it says what the update is about")
-        told = time_of(message_id) or dtm(datetime.now(UTC))
+        told = time_of(message_id) or utc_now()
         return Occasion(self._source_id, reason, content_type, by, told, Names(message_id))
 
     def _updated(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
@@ -12,6 +11,7 @@ from uuid import uuid4
 from common.client.connections import Connections
 from common.client.errors import ClientError, FaultReceived, NoAnswer
 from common.client.soap import SoapClient
+from common.clock import utc_now
 from common.demographics import Demographics, PersonName
 from common.hl7.identifiers import Identifier, parse_cx
 from common.hl7v3.asking import Answer, read_answer, write_pdq_query, write_pix_query
@@ -80,7 +80,7 @@ class PatientIdentity:
     def identifiers_of(self, patient_id: str, *, domains: Sequence[str] = ()) -> list[Identifier]:
         """The other ids of a patient, in some domains (OIDs) or in all; raises as ``nhs_number_of``."""
         asked = parse_cx(patient_id)
-        own_id, now = _own_id(), _now()
+        own_id, now = _own_id(), utc_now()
         body = write_pix_query(Id(asked.oid, asked.id), domains, wrapper=self._wrapper, own_id=own_id, now=now)
         answer = self._asked(ITI_45, body)
         return [_identifier(each) for found in answer.found for each in found.ids]
@@ -106,7 +106,7 @@ class PatientIdentity:
             patient=Id(asked.oid, asked.id) if asked else None,
             wrapper=self._wrapper,
             own_id=_own_id(),
-            now=_now(),
+            now=utc_now(),
         )
         answer = self._asked(ITI_47, body)
         return [FoundPatient(tuple(_identifier(each) for each in one.ids), one.person) for one in answer.found]
@@ -144,7 +144,3 @@ def _identifier(item: Id) -> Identifier:
 
 def _own_id() -> Id:
     return Id(str(uuid4()).upper())
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import NAMESPACE_URL, RFC_4122, UUID, uuid5
 
+from common.clock import dtm
+
 _URN: Final = "urn:uuid:"
 _TIMED: Final = 7
 
@@ -32,13 +34,6 @@ def time_of(message_id: str) -> str | None:
     if value.variant != RFC_4122 or value.version != _TIMED:
         return None
     return dtm(datetime.fromtimestamp((value.int >> 80) / 1000, UTC))
-
-
-def dtm(moment: datetime) -> str:
-    """A moment as a DTM in UTC to the second (ITI TF-3 Table 4.2.3.1.7-2); ValueError when its zone is not known."""
-    if moment.tzinfo is None:
-        raise ValueError("a time needs its zone")
-    return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S")
 
 
 class Names:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from common.client.message_ids import dtm
+from common.clock import dtm
 from common.model import Code
 from common.standard.queries import Match, StoredQuery
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
-from common.client.message_ids import Names, dtm, new_message_id, time_of
+from common.client.message_ids import Names, new_message_id, time_of
 from common.client.receiver import AsyncReceiver
 from common.client.results import NewDocument, Submitted, warnings_of
 from common.client.service import Attachment, Service
 from common.client.submission import Prepared, Replaces, prepare, request_body
+from common.clock import utc_now
 from common.ebxml import names as n
 from common.ebxml.responses import UnreadableAnswerError, read_registry_response
 from common.model import Association, Folder, RegistryResponse, Status, SubmissionSet
@@ -120,7 +120,7 @@ class _Times:
         with self._lock:
             if message_id not in self._known and len(self._known) >= _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
-            return self._known.setdefault(message_id, dtm(datetime.now(UTC)))
+            return self._known.setdefault(message_id, utc_now())
 
 
 def _submitted(response: RegistryResponse, prepared: Prepared, message_id: str) -> Submitted:

@@ -1,6 +1,7 @@
 """The door to a SQL database: units of work over PostgreSQL or SQLite, statements compiled once."""
 
 from common.db.database import Conflict, Database, DatabaseBusy, DatabaseError, DatabaseFull, Work, open_database
+from common.db.retrying import decided
 from common.db.statement import Row, Statement, bytes_contain, bytes_replaced, matches_any, value_contains
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Work",
     "bytes_contain",
     "bytes_replaced",
+    "decided",
     "matches_any",
     "open_database",
     "value_contains",

@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import click
 
+from common.clock import utc_now
 from console.cli import config_option, settings
 from console.database import database, ready_database
 from console.failure import Failure
 from console.output import json_option, print_json, print_table, shown_time, spaced_nhs_number
-from console.purging.planning import utc_now
 from registry.store import holding
 from registry.store.holding import Hold
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from common.client import FoundPatient
+from common.clock import utc_now
 from common.db import Database, Work
 from common.demographics import Demographics
 from common.hl7.identifiers import Identifier
@@ -20,7 +21,6 @@ from console.failure import Failure
 from console.metadata.entry import Domain, patient_id
 from console.output import json_option, print_json, print_table, shown_time, spaced_nhs_number
 from identity.app import the_tracing
-from identity.crossreference import utc_now
 from identity.store import conflicts as kept_conflicts
 from identity.store import forwarding
 from identity.tracing import Superseded, TracedPerson, TracingFailed, Unknown

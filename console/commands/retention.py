@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
+from common.clock import utc_now
 from common.settings import Settings
 from common.standard.nhs import nhs_number_problem
 from console.cli import config_option, settings
 from console.database import database, ready_database
 from console.failure import Failure
 from console.output import json_option, print_json, print_table
-from console.purging.planning import utc_now
 from registry.retention import SHIPPED
 from registry.retention.deciding import day_of
 from registry.retention.policy import Policy, PolicyError, Rule, read_policy

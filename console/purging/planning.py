@@ -6,11 +6,12 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
+from common.clock import utc_now
 from common.db import Database, Work
 from console.failure import Failure
 from console.purging.judging import Judged, judge
@@ -19,11 +20,6 @@ from registry.store import purging, retaining
 from registry.store.purging import Item, Plan, State
 
 _AT_ONCE: Final = 50
-
-
-def utc_now() -> str:
-    """Now as a DTM, UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
 
 
 def judged(database: Database, policy: Policy, as_of: date) -> Iterator[Judged]:

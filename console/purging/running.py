@@ -15,10 +15,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from common.client.administrator import DocumentAdministrator, RemovalRefused
 from common.client.errors import UnknownRepository
+from common.clock import utc_now
 from common.db import Database
 from common.faults import checkpoint
 from common.standard.errors import ErrorCode
-from console.purging.planning import settle, utc_now
+from console.purging.planning import settle
 from registry.store import purging, retaining
 from registry.store.purging import Item, Plan, State
 from registry.unwrapping import unwrap

@@ -35,14 +35,19 @@ def _alone(size: int) -> Statement:
     return Statement(chosen.order_by(c.patient_id).with_for_update())
 
 
+def with_rows(work: Work, patient_ids: Iterable[str]) -> list[str]:
+    """Patients in the one order in which all take them, each with a row from now on."""
+    ordered = sorted(set(patient_ids))
+    work.run_each(_SEEN, [{"patient_id": each} for each in ordered])
+    return ordered
+
+
 def lock(work: Work, patient_ids: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
     """Take patients alone until the unit of work ends: when each was fed, and whom they were merged into.
 
     Each gets a row if there is none, and all take them in one order, so that two who merge wait for one another.
     """
-    ordered = sorted(set(patient_ids))
-    work.run_each(_SEEN, [{"patient_id": each} for each in ordered])
-    return {row[0]: (row[1], row[2]) for row in fetch(work, _alone, ordered)}
+    return {row[0]: (row[1], row[2]) for row in fetch(work, _alone, with_rows(work, patient_ids))}
 
 
 @dataclass(frozen=True, slots=True)

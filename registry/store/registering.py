@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import bindparam, literal_column, or_, select, text, union_all, update
+from sqlalchemy import bindparam, literal_column, or_, select, union_all, update
 
 from common.db import Statement, Work
 from common.ebxml.fragments import NewId, with_slot
@@ -22,7 +22,7 @@ from common.model import (
     SubmissionSet,
 )
 from registry.known import Known, KnownObject, Taken, Wanted
-from registry.store import rows
+from registry.store import merging, rows
 from registry.store.statements import CHUNK, Guard, among, bound, fetch, insert_all, rounded, run
 from registry.store.tables import association, entry, folder, identifier, patient, submission_set
 
@@ -97,9 +97,6 @@ def patients(work: Work, patient_ids: Iterable[str]) -> tuple[set[str], set[str]
     return fed, merged
 
 
-_SEEN: Final = Statement(text("INSERT INTO patient (patient_id) VALUES (:patient_id) ON CONFLICT DO NOTHING"))
-
-
 @lru_cache
 def _held(size: int) -> Statement:
     c = patient.c
@@ -112,9 +109,7 @@ def hold(work: Work, patient_ids: Iterable[str]) -> None:
 
     Comes before anything else of theirs is locked, as it does in a merge, so that the two wait for one another in turn.
     """
-    ordered = sorted(set(patient_ids))
-    work.run_each(_SEEN, [{"patient_id": each} for each in ordered])
-    fetch(work, _held, ordered)
+    fetch(work, _held, merging.with_rows(work, patient_ids))
 
 
 @lru_cache

@@ -62,7 +62,7 @@ def test_whatever_is_no_clear_answer_leaves_the_outcome_unknown(act: Act) -> Non
 def seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock on which a second passes whenever it is looked at."""
     passing = iter(range(100))
-    monkeypatch.setattr(source, "dtm", lambda _: f"{next(passing):04d}")
+    monkeypatch.setattr(source, "utc_now", lambda: f"{next(passing):04d}")
     monkeypatch.setattr(source, "_REMEMBERED", 2)
 
 
