@@ -6,21 +6,19 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from lxml import etree
 from sqlalchemy import BindParameter, bindparam, or_, select, update
 from sqlalchemy.schema import Table
 
 from common.db import Conflict, Statement, Work
-from common.ebxml.fragments import with_status
-from common.ebxml.objects import read_association, read_entry, read_package
+from common.ebxml.stored import read_fragment
 from common.model import Association, AssociationType, AvailabilityStatus, DocumentEntry, Folder, SubmissionSet
-from common.standard.identifiers import FOLDER_NODE, RIM
 from registry.known import KnownObject, Wanted
 from registry.store import registering
 from registry.store.finding import TABLES, of_logical_ids
-from registry.store.registering import APPROVED, DEPRECATED
-from registry.store.statements import among, fetch, run
+from registry.store.registering import APPROVED
+from registry.store.statements import among, fetch
 from registry.store.tables import association, entry, folder
+from registry.store.versions import retire
 from registry.versions import KnownVersions, Version
 
 _REPLACING: Final = (AssociationType.RPLC.value, AssociationType.XFRM_RPLC.value)
@@ -77,7 +75,7 @@ _VERSIONS: Final[dict[type[Any], Callable[[int], Statement]]] = {
 }
 
 
-def _latest(work: Work, kind: type[DocumentEntry | Folder], logical_ids: set[str]) -> dict[str, Version]:
+def _latest(work: Work, kind: type[Any], logical_ids: set[str]) -> dict[str, Version]:
     """The latest version of each logical object of a kind, by its logicalID; all its versions are locked."""
     found: dict[str, Version] = {}
     seen: set[str] = set()
@@ -86,7 +84,7 @@ def _latest(work: Work, kind: type[DocumentEntry | Folder], logical_ids: set[str
             continue  # a later version was named as if it were the first
         seen.add(logical_id)
         if latest == 1:
-            item = _read(kind, status, ebrim)
+            item = read_fragment(kind, status, bytes(ebrim))
             item.version = version
             found[logical_id] = Version(item, logical_id, version)
             assert item.entry_uuid == name
@@ -94,15 +92,6 @@ def _latest(work: Work, kind: type[DocumentEntry | Folder], logical_ids: set[str
         # Somebody made a newer version while we waited for the lock, and this statement cannot see it yet.
         raise Conflict("a newer version came meanwhile")
     return found
-
-
-def _read(kind: type[Any], status: str, ebrim: bytes) -> Any:
-    """An object out of its row, as it was registered."""
-    head = with_status(kind, status).replace(b" ", f' xmlns:rim="{RIM}" '.encode(), 1)
-    element = etree.fromstring(head + bytes(ebrim))
-    if kind is DocumentEntry:
-        return read_entry(element, [])
-    return read_package(element, {FOLDER_NODE}, []) if kind is Folder else read_association(element, [])
 
 
 @lru_cache
@@ -114,7 +103,7 @@ def _tied(size: int) -> Statement:
 
 def _ties(work: Work, uuids: Iterable[str]) -> list[Association]:
     """The Approved Associations with an end among these, each once; those from SubmissionSets too."""
-    found = [_read(Association, status, ebrim) for status, ebrim in fetch(work, _tied, uuids)]
+    found = [read_fragment(Association, status, bytes(ebrim)) for status, ebrim in fetch(work, _tied, uuids)]
     return list({tie.entry_uuid: tie for tie in found}.values())
 
 
@@ -174,28 +163,12 @@ def _rivals(work: Work, objects: Iterable[KnownObject]) -> dict[str, set[str]]:
     return found
 
 
-@lru_cache
-def _superseding(size: int, kind: type[Any]) -> Statement:
-    c = _VERSIONED[kind].c
-    return Statement(
-        update(_VERSIONED[kind])
-        .where(among(c.entry_uuid, size), c.is_latest == 1)
-        .values(is_latest=0, availability_status=DEPRECATED)
-    )
-
-
-_SUPERSEDING: Final[dict[type[Any], Callable[[int], Statement]]] = {
-    DocumentEntry: lambda size: _superseding(size, DocumentEntry),
-    Folder: lambda size: _superseding(size, Folder),
-}
-
-
 def supersede(work: Work, versions: Iterable[Version]) -> None:
     """Versions that are the latest no more become Deprecated; Conflict where one was superseded by somebody else."""
     listed = list(versions)
     for kind in (DocumentEntry, Folder):
         names = [each.entry_uuid for each in listed if type(each.item) is kind]
-        if run(work, _SUPERSEDING[kind], names) != len(names):
+        if retire(work, kind, names) != len(names):
             raise Conflict("a newer version came meanwhile")
 
 

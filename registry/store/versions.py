@@ -33,12 +33,12 @@ def next_version(item: DocumentEntry | Folder, new_id: NewId) -> None:
 def _retire(size: int, table: Table) -> Statement:
     return Statement(
         update(table)
-        .where(among(table.c.entry_uuid, size))
+        .where(among(table.c.entry_uuid, size), table.c.is_latest == 1)
         .values(availability_status=DEPRECATED, is_latest=bindparam("kept_as"))
     )
 
 
 def retire(work: Work, kind: type[DocumentEntry] | type[Folder], uuids: Iterable[str], kept_as: int = EARLIER) -> int:
-    """These are no longer the latest versions."""
+    """The latest versions among these are that no longer; how many there were."""
     table = entry if kind is DocumentEntry else folder
     return run(work, lambda size: _retire(size, table), uuids, kept_as=kept_as)
