@@ -12,7 +12,8 @@ from common.clock import utc_now
 from common.db import Database, Work, decided
 from common.demographics import UNKNOWN, Demographics
 from common.faults import checkpoint
-from identity.rules.identifiers import Domain, Key, Problem, Side, unusable
+from common.feeds.problem import Problem, Side
+from identity.rules.identifiers import Domain, Key, unusable
 from identity.rules.linking import Known, Linking, cannot_merge, is_repeated, linking, merging, pair
 from identity.store import conflicts, finding, forwarding, telling
 from identity.store import linking as store

@@ -14,9 +14,8 @@ from common.hl7.refusals import TEXTS, Condition
 from common.hl7v3.answers import Asked, Candidate, Counts, Response, echo_of, write_pdq_answer
 from common.hl7v3.identity import write_acknowledgement
 from common.hl7v3.queries import Continuation, PdqQuery, read_continuation, read_pdq_query
-from common.hl7v3.wrapper import NOBODY, Detail, Element, Id, Wrapper
+from common.hl7v3.wrapper import NOBODY, Detail, Element, Id, Wrapper, own_id
 from identity.crossreference import CrossReference
-from identity.feed_v3 import own_id
 from identity.identifiers_query import Answered
 from identity.rules.searching import objection, wanted
 from identity.store import continuing, finding

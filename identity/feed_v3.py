@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Final
-from uuid import uuid4
 
 from common.clock import utc_now
-from common.hl7.refusals import TEXTS, Condition
-from common.hl7v3.identity import IdentityMessage, read_identity, write_acknowledgement
-from common.hl7v3.wrapper import NOBODY, Detail, Element, Id
-from common.standard.transactions import ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE, Transaction
+from common.feeds.problem import Problem, Side
+from common.feeds.v3 import Interactions, name_of
+from common.hl7.refusals import Condition
+from common.hl7v3.identity import IdentityMessage
+from common.hl7v3.wrapper import Id
+from common.standard.transactions import ITI_44_ADD, ITI_44_MERGE, ITI_44_REVISE
 from identity.checking import Checking
 from identity.crossreference import CrossReference, Told
-from identity.rules.identifiers import Key, Problem, Side
+from identity.rules.identifiers import Key
 
-_PATIENT: Final = "/controlActProcess/subject/registrationEvent/subject1/patient/id"
-_PRIOR: Final = (
-    "/controlActProcess/subject/registrationEvent/replacementOf/priorRegistration/subject1/priorRegisteredRole/id"
-)
-_PLACES: Final = {Side.SURVIVOR: _PATIENT, Side.SUBSUMED: _PRIOR}
 _MOST_PRIOR: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The body of the answer, and whether the message was accepted."""
-
-    body: bytes
-    accepted: bool
-
-
-def own_id() -> Id:
-    """A new message's id: a UUID is a root by itself (data type II)."""
-    return Id(str(uuid4()).upper())
 
 
 def keys_of(found: Iterable[Id]) -> tuple[Key, ...]:
@@ -43,44 +25,18 @@ def keys_of(found: Iterable[Id]) -> tuple[Key, ...]:
 
 
 class FeedV3:
-    """Carries out the three interactions."""
+    """The cross-reference's interactions."""
 
     def __init__(self, reference: CrossReference, checking: Checking, *, now: Callable[[], str] = utc_now) -> None:
         self._reference = reference
         self._checking = checking
-        self._now = now
-        self._interactions: Mapping[Transaction, Callable[[IdentityMessage], Problem | None]] = {
-            ITI_44_ADD: self._told,
-            ITI_44_REVISE: self._told,
-            ITI_44_MERGE: self._merged,
-        }
-
-    def answer(self, transaction: Transaction, body: Element, correlation: str) -> Answered:
-        """The acknowledgement of one message; what was accepted is durable."""
-        message = read_identity(body)
-        problem = self._interactions[transaction](message)
-        return self._answered(transaction, message, problem, correlation)
-
-    def failed(self, transaction: Transaction, told: str) -> Answered:
-        """The acknowledgement for a breakdown of ours."""
-        problem = Problem(Side.SURVIVOR, Condition.INTERNAL, told)
-        return self._answered(transaction, IdentityMessage(NOBODY), problem, "")
-
-    def _answered(
-        self, transaction: Transaction, message: IdentityMessage, problem: Problem | None, correlation: str
-    ) -> Answered:
-        detail = None
-        if problem:
-            place = f"/{transaction.root.rpartition('}')[2]}{_PLACES[problem.side]}"
-            told = f"{problem.reason} [{correlation}]" if correlation else problem.reason
-            detail = Detail(problem.condition.value, TEXTS[problem.condition], told, place)
-        body = write_acknowledgement(message.wrapper, own_id=own_id(), now=self._now(), detail=detail)
-        return Answered(body, problem is None)
+        table = {ITI_44_ADD: self._told, ITI_44_REVISE: self._told, ITI_44_MERGE: self._merged}
+        interactions = Interactions(table, now=now)
+        self.answer, self.failed = interactions.answer, interactions.failed
 
     def _said(self, message: IdentityMessage) -> Told:
         keys = keys_of((*message.patients, *message.others))
-        name = f"{message.wrapper.sender.root}|{message.wrapper.id.root}|{message.wrapper.id.extension}"
-        return Told(keys, name, message.person)
+        return Told(keys, name_of(message), message.person)
 
     def _told(self, message: IdentityMessage) -> Problem | None:
         if not message.patients:

@@ -10,9 +10,8 @@ from common.clock import utc_now
 from common.hl7.refusals import TEXTS, Condition
 from common.hl7v3.answers import Asked, Response, write_pix_answer
 from common.hl7v3.queries import read_pix_query
-from common.hl7v3.wrapper import NOBODY, Detail, Element, Id
+from common.hl7v3.wrapper import NOBODY, Detail, Element, Id, own_id
 from identity.crossreference import CrossReference
-from identity.feed_v3 import own_id
 from identity.rules.identifiers import Key
 
 _LIST: Final = "/PRPA_IN201309UV02/controlActProcess/queryByParameter/parameterList"

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from common.clock import utc_now
-from common.db import DatabaseBusy, DatabaseFull
-from common.faults import checkpoint
-from common.hl7.acknowledgement import acknowledgement
-from common.hl7.events import check_header, identifiers, message_id, only
+from common.feeds.problem import Problem
+from common.feeds.v2 import MRG, PID, Event, Events
+from common.hl7.events import identifiers, message_id, only
 from common.hl7.identifiers import Identifier
-from common.hl7.message import Message, read_header, read_message
-from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal, wrong
-from common.observe import correlation, metrics
+from common.hl7.message import Message
+from common.hl7.refusals import Condition, wrong
 from registry.patients import Patients
 from registry.relink import LinkChange, Relink
-from registry.rules.patients import Problem, Side
-
-log = logging.getLogger("portolan.feed")
-
-_PID: Final = "PID^1^3"
-_MRG: Final = "MRG^1^1"
-_SIDES: Final[Mapping[Side, str]] = {Side.SUBSUMED: _MRG, Side.SURVIVOR: _PID}
-_BREAKDOWNS: Final = (
-    (DatabaseBusy, "the registry is busy: send the same message again later"),
-    (DatabaseFull, "the registry has no room: its operator has to make some"),
-    (Exception, "the registry failed: send the same message again, or tell its operator"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +33,7 @@ class Authority:
 
 
 class Feed:
-    """Carries out events; one more is one more line of the table."""
+    """The Registry's events."""
 
     def __init__(
         self, patients: Patients, relink: Relink, authority: Authority, *, now: Callable[[], str] = utc_now
@@ -58,77 +41,39 @@ class Feed:
         self._patients = patients
         self._relink = relink
         self._authority = authority
-        self._now = now
-        self._events: Mapping[str, tuple[str, Callable[[Message], Problem | None]]] = {
-            "A01": ("ITI-8", self._known),
-            "A04": ("ITI-8", self._known),
-            "A05": ("ITI-8", self._known),
-            "A08": ("ITI-8", self._demographics),
-            "A40": ("ITI-8", self._merged),
-            "A43": ("ITI-64", self._link_changed),
+        table = {
+            "A01": Event("ITI-8", self._known),
+            "A04": Event("ITI-8", self._known),
+            "A05": Event("ITI-8", self._known),
+            "A08": Event("ITI-8", self._demographics),
+            "A40": Event("ITI-8", self._merged),
+            "A43": Event("ITI-64", self._link_changed),
         }
-
-    def answer(self, data: bytes) -> bytes:
-        """The acknowledgement of one message; what was accepted is durable."""
-        started = time.perf_counter()
-        with correlation.bind(correlation.new()) as name, metrics.in_flight("registry"):
-            label, message, refusal = self._carried_out(data)
-            outcome = refusal.ack.value if refusal else Ack.ACCEPT.value
-            seconds = time.perf_counter() - started
-            metrics.request("registry", label, outcome, seconds)
-            told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
-            if refusal:
-                log.warning("refused: %s", refusal.reason)
-                refusal = Refusal(refusal.ack, refusal.condition, refusal.where, f"{refusal.reason} [{name}]")
-            log.info("answered", extra=told)
-            checkpoint("answer.started")
-            # MSH-10 of an acknowledgement has 20 characters before version 2.7.
-            return acknowledgement(message, now=self._now(), control_id=name[:20], refusal=refusal)
-
-    def _carried_out(self, data: bytes) -> tuple[str, Message | None, Refusal | None]:
-        """The transaction's name, as much of the message as could be read, and what is wrong."""
-        label, message = "unknown", None
-        try:
-            message = read_header(data)
-            message = read_message(data)
-            label, act = self._event(message)
-            if problem := act(message):
-                return label, message, Refusal(Ack.ERROR, problem.condition, _SIDES[problem.side], problem.reason)
-        except Hl7Refused as refused:
-            return label, message, refused.refusal
-        except Exception as error:
-            log.exception("broke down in %s", label)
-            told = next(told for kind, told in _BREAKDOWNS if isinstance(error, kind))
-            return label, message, Refusal(Ack.ERROR, Condition.INTERNAL, "MSH^1", told)
-        return label, message, None
-
-    def _event(self, message: Message) -> tuple[str, Callable[[Message], Problem | None]]:
-        check_header(message, self._events)
-        return self._events[message.event]
+        self.answer = Events("registry", table, now=now).answer
 
     def _known(self, message: Message) -> Problem | None:
-        return self._patients.make_known([self._patient(message, "PID", 3, _PID)])
+        return self._patients.make_known([self._patient(message, "PID", 3, PID)])
 
     def _demographics(self, message: Message) -> Problem | None:
         """A registry keeps no demographics (ITI TF-2 3.8.4.1.3)."""
-        self._patient(message, "PID", 3, _PID)
+        self._patient(message, "PID", 3, PID)
         return None
 
     def _merged(self, message: Message) -> Problem | None:
         only(message, "MRG")
         only(message, "PID")
-        survivor = self._patient(message, "PID", 3, _PID)
-        subsumed = self._patient(message, "MRG", 1, _MRG)
+        survivor = self._patient(message, "PID", 3, PID)
+        subsumed = self._patient(message, "MRG", 1, MRG)
         return self._patients.merge(subsumed, survivor, message_id(message))
 
     def _link_changed(self, message: Message) -> Problem | None:
         """The affinity domain's id stands first, and the local one second (ITI TF-2 3.64.4.1.2)."""
         only(message, "MRG")
         only(message, "PID")
-        new, new_local = self._linked(message, "PID", 3, _PID)
-        old, old_local = self._linked(message, "MRG", 1, _MRG)
+        new, new_local = self._linked(message, "PID", 3, PID)
+        old, old_local = self._linked(message, "MRG", 1, MRG)
         if new_local is None:
-            raise wrong(Condition.MISSING, _PID, "PID-3 needs a second repetition: the local id that moves")
+            raise wrong(Condition.MISSING, PID, "PID-3 needs a second repetition: the local id that moves")
         return self._relink.change(LinkChange(old, new, old_local or new_local, new_local))
 
     def _linked(self, message: Message, segment: str, field: int, where: str) -> tuple[str, str | None]:

@@ -9,9 +9,10 @@ from common.clock import utc_now
 from common.db import Conflict, Database, Work, decided
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
+from common.feeds.problem import Problem, Side
 from common.hl7.refusals import Condition
 from registry.known import Domain
-from registry.rules.patients import PatientState, Problem, Side, merge_problem
+from registry.rules.patients import PatientState, merge_problem
 from registry.rules.unmerging import Undoing, objections
 from registry.store import feeding, merging
 

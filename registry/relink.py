@@ -11,6 +11,7 @@ from common.clock import utc_now
 from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
 from common.faults import checkpoint
+from common.feeds.problem import Problem, Side
 from common.hl7.refusals import Condition
 from common.model import (
     Association,
@@ -26,7 +27,7 @@ from common.model import (
 from registry.known import Domain, Known
 from registry.moving import Moving
 from registry.patients import states
-from registry.rules.patients import Problem, Side, unknown
+from registry.rules.patients import unknown
 from registry.rules.relinking import inherited, torn
 from registry.store import registering, relinking, versions
 

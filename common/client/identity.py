@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
-from uuid import uuid4
 
 from common.client.connections import Connections
 from common.client.errors import ClientError, FaultReceived, NoAnswer
@@ -15,7 +14,7 @@ from common.clock import utc_now
 from common.demographics import Demographics, PersonName
 from common.hl7.identifiers import Identifier, parse_cx
 from common.hl7v3.asking import Answer, read_answer, write_pdq_query, write_pix_query
-from common.hl7v3.wrapper import Id, Wrapper
+from common.hl7v3.wrapper import Id, Wrapper, own_id
 from common.soap.faults import SoapFault
 from common.soap.xml import XmlLimits
 from common.standard.identifiers import NHS_NUMBER
@@ -80,8 +79,8 @@ class PatientIdentity:
     def identifiers_of(self, patient_id: str, *, domains: Sequence[str] = ()) -> list[Identifier]:
         """The other ids of a patient, in some domains (OIDs) or in all; raises as ``nhs_number_of``."""
         asked = parse_cx(patient_id)
-        own_id, now = _own_id(), utc_now()
-        body = write_pix_query(Id(asked.oid, asked.id), domains, wrapper=self._wrapper, own_id=own_id, now=now)
+        made, now = own_id(), utc_now()
+        body = write_pix_query(Id(asked.oid, asked.id), domains, wrapper=self._wrapper, own_id=made, now=now)
         answer = self._asked(ITI_45, body)
         return [_identifier(each) for found in answer.found for each in found.ids]
 
@@ -105,7 +104,7 @@ class PatientIdentity:
             sex=sex,
             patient=Id(asked.oid, asked.id) if asked else None,
             wrapper=self._wrapper,
-            own_id=_own_id(),
+            own_id=own_id(),
             now=utc_now(),
         )
         answer = self._asked(ITI_47, body)
@@ -140,7 +139,3 @@ class PatientIdentity:
 
 def _identifier(item: Id) -> Identifier:
     return Identifier(item.extension, oid=item.root)
-
-
-def _own_id() -> Id:
-    return Id(str(uuid4()).upper())

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from uuid import uuid4
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -32,6 +33,11 @@ class Id:
 
     root: str
     extension: str = ""
+
+
+def own_id() -> Id:
+    """A new message's id: a UUID is a root by itself (data type II)."""
+    return Id(str(uuid4()).upper())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final, NamedTuple
 
+from common.feeds.problem import Problem, Side
 from common.hl7.refusals import Condition
 from common.hl7.types import is_oid
 from common.standard.identifiers import NHS_NUMBER
@@ -24,23 +24,6 @@ class Key(NamedTuple):
     def cx(self) -> str:
         """As XDS writes it (ITI TF-3 Table 4.2.3.1.7-2)."""
         return f"{self.extension}^^^&{self.root}&ISO"
-
-
-class Side(Enum):
-    """Which of two patients something is said of."""
-
-    SUBSUMED = "the subsumed patient id"
-    SURVIVOR = "the patient id"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an event is not carried out, in words that repeat no id; a conflict is kept for an administrator."""
-
-    side: Side
-    condition: Condition
-    reason: str
-    is_conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from common.feeds.problem import Problem, Side
 from common.hl7.refusals import Condition
-from identity.rules.identifiers import Domain, Key, Problem, Side
+from identity.rules.identifiers import Domain, Key
 
 
 @dataclass(frozen=True, slots=True)

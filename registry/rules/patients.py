@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
+from common.feeds.problem import Problem, Side
 from common.hl7.refusals import Condition
 from registry.known import Domain
-
-
-class Side(Enum):
-    """Which of two patient ids something is said of."""
-
-    SUBSUMED = "the subsumed patient id"
-    SURVIVOR = "the surviving patient id"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an event cannot be carried out, in words that do not repeat ids."""
-
-    side: Side
-    condition: Condition
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

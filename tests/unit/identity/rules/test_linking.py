@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.db import Database, open_database
+from common.feeds.problem import Problem, Side
 from common.hl7.refusals import Condition
 from identity.crossreference import CrossReference, Told
-from identity.rules.identifiers import Domain, Key, Problem, Side, unusable
+from identity.rules.identifiers import Domain, Key, unusable
 from identity.rules.linking import Known, Linking, linking, pair
 from identity.store import conflicts, schema
 from tests.factories import AUTHORITY

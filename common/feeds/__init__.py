@@ -1,0 +1,1 @@
+"""What every listener for patient feeds does around its events: reading, answering, telling what went wrong."""

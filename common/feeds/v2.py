@@ -1,0 +1,84 @@
+"""A patient feed in HL7 v2: a message in and its acknowledgement out (ITI TF-2 3.8, 3.64)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from common.clock import utc_now
+from common.db import DatabaseBusy, DatabaseFull
+from common.faults import checkpoint
+from common.feeds.problem import Problem, Side
+from common.hl7.acknowledgement import acknowledgement
+from common.hl7.events import check_header
+from common.hl7.message import Message, read_header, read_message
+from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal
+from common.observe import correlation, metrics
+
+log = logging.getLogger("portolan.feed")
+
+PID: Final = "PID^1^3"
+MRG: Final = "MRG^1^1"
+_SIDES: Final[Mapping[Side, str]] = {Side.SUBSUMED: MRG, Side.SURVIVOR: PID}
+_BREAKDOWNS: Final = (
+    (DatabaseBusy, "the service is busy: send the same message again later"),
+    (DatabaseFull, "the service has no room: its operator has to make some"),
+    (Exception, "the service failed: send the same message again, or tell its operator"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A trigger event: the transaction it belongs to, and what it does. Hl7Refused, or the problem, when it may not."""
+
+    transaction: str
+    act: Callable[[Message], Problem | None]
+
+
+class Events:
+    """Carries out the events of one service; one more is one more line of its table."""
+
+    def __init__(self, service: str, table: Mapping[str, Event], *, now: Callable[[], str] = utc_now) -> None:
+        """``table`` is by the event's code, as A40; ``service`` is what metrics call it."""
+        self._service = service
+        self._table = table
+        self._now = now
+
+    def answer(self, data: bytes) -> bytes:
+        """The acknowledgement of one message; what was accepted is durable."""
+        started = time.perf_counter()
+        with correlation.bind(correlation.new()) as name, metrics.in_flight(self._service):
+            label, message, refusal = self._carried_out(data)
+            outcome = refusal.ack.value if refusal else Ack.ACCEPT.value
+            seconds = time.perf_counter() - started
+            metrics.request(self._service, label, outcome, seconds)
+            told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
+            if refusal:
+                log.warning("refused: %s", refusal.reason)
+                refusal = Refusal(refusal.ack, refusal.condition, refusal.where, f"{refusal.reason} [{name}]")
+            log.info("answered", extra=told)
+            checkpoint("answer.started")
+            # MSH-10 of an acknowledgement has 20 characters before version 2.7.
+            return acknowledgement(message, now=self._now(), control_id=name[:20], refusal=refusal)
+
+    def _carried_out(self, data: bytes) -> tuple[str, Message | None, Refusal | None]:
+        """The transaction's name, as much of the message as could be read, and what is wrong."""
+        label, message = "unknown", None
+        try:
+            message = read_header(data)
+            message = read_message(data)
+            check_header(message, self._table)
+            event = self._table[message.event]
+            label = event.transaction
+            if problem := event.act(message):
+                return label, message, Refusal(Ack.ERROR, problem.condition, _SIDES[problem.side], problem.reason)
+        except Hl7Refused as refused:
+            return label, message, refused.refusal
+        except Exception as error:
+            log.exception("broke down in %s", label)
+            told = next(told for kind, told in _BREAKDOWNS if isinstance(error, kind))
+            return label, message, Refusal(Ack.ERROR, Condition.INTERNAL, "MSH^1", told)
+        return label, message, None
