@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from bench.driver import Figures, measure, median_of
 from bench.messages import register
 from common.http.crew import serve
-from common.http.server import Limits
+from common.http.limits import Limits
 from common.soap.xml import XmlLimits, parse
 from tests.factories import a_patient_id
 from tests.servers.process import free_port

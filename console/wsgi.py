@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from common.http.server import Wsgi
+from common.http.exchange import Wsgi
 from common.observe.logging import configure
 from common.settings import Settings, load
 from console.serving.parent import end_with_parent

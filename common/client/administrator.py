@@ -5,11 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from common.client.amending import Occasion, new_association, new_status, new_version
 from common.client.answers import registry_response
+from common.client.closing import Closing
 from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepository
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.operations import Raw
@@ -64,7 +63,7 @@ class RemovedDocuments:
         return next((each for each in self.errors if each.location == unique_id), None)
 
 
-class DocumentAdministrator:
+class DocumentAdministrator(Closing):
     """Speaks with one registry and with repositories by their repositoryUniqueId; for use by any thread."""
 
     def __init__(
@@ -212,13 +211,3 @@ class DocumentAdministrator:
         """Close the connections."""
         for service in (self._registry, *self._repositories.values()):
             service.close()
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()

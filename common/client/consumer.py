@@ -6,10 +6,10 @@ import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from common.client.answers import query_result
+from common.client.closing import Closing
 from common.client.document_stream import DocumentStream, document_stream
 from common.client.errors import ClientError, QueryIncomplete, QueryRefused, UnknownRepository
 from common.client.fetching import Errand, Fetched
@@ -29,7 +29,7 @@ _AT_ONCE: Final = 500
 _DE: Final = "$XDSDocumentEntry"
 
 
-class DocumentConsumer:
+class DocumentConsumer(Closing):
     """Speaks with one registry and with the repositories it points to; for use by any thread."""
 
     def __init__(
@@ -196,16 +196,6 @@ class DocumentConsumer:
         """Close the connections."""
         for service in (self._registry, *self._repositories.values()):
             service.close()
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
 
 def _query_row(name_or_id: str) -> StoredQuery | None:

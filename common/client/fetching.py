@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from common.client.closing import Closing
 from common.client.errors import ClientError
 from common.client.results import FetchedDocument
 from common.client.retrieving import Arriving, Retrieval, missing, retrieval
@@ -56,7 +56,7 @@ class _Counter:
         raise _Stopped
 
 
-class Fetched:
+class Fetched(Closing):
     """Documents as they come in: iterate once, then see in ``errors`` which could not be had, and why.
 
     Asking begins with the iteration. Leaving it early, ``close`` ends what is still under way.
@@ -98,16 +98,6 @@ class Fetched:
         close: Callable[[], None] | None = getattr(self._documents, "close", None)
         if close is not None:
             close()
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End what is still under way."""
-        self.close()
 
 
 def _work(todo: queue.SimpleQueue[Errand], counter: _Counter) -> None:

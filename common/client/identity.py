@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from common.client.closing import Closing
 from common.client.connections import Connections
 from common.client.errors import ClientError, FaultReceived, NoAnswer
 from common.client.soap import SoapClient
@@ -42,7 +42,7 @@ class FoundPatient:
     person: Demographics
 
 
-class PatientIdentity:
+class PatientIdentity(Closing):
     """A PIXv3 and PDQv3 consumer (ITI-45, ITI-47), for use by any thread."""
 
     def __init__(
@@ -125,16 +125,6 @@ class PatientIdentity:
     def close(self) -> None:
         """Close the connections."""
         self._soap.close()
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
 
 def _identifier(item: Id) -> Identifier:

@@ -15,9 +15,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from common.client.closing import Closing
 from common.client.errors import NoAnswer
 from common.client.spool import Spool
 
@@ -85,7 +85,7 @@ class Expected:
                 self._arrived = None
 
 
-class AsyncReceiver:
+class AsyncReceiver(Closing):
     """Listens for answers; hand it to a DocumentConsumer or DocumentSource, which then asks asynchronously."""
 
     def __init__(
@@ -147,16 +147,6 @@ class AsyncReceiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Listen no more."""
-        self.close()
 
 
 class _Refused(Exception):  # noqa: N818

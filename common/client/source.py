@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from common.client.closing import Closing
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.receiver import AsyncReceiver
@@ -23,7 +23,7 @@ from common.standard.transactions import ITI_41
 _REMEMBERED: Final = 1000
 
 
-class DocumentSource:
+class DocumentSource(Closing):
     """Submits documents to one repository; for use by any thread."""
 
     def __init__(
@@ -93,16 +93,6 @@ class DocumentSource:
     def close(self) -> None:
         """Close the connections."""
         self._service.close()
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
 
 class _Times:

@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from common.http.server import Limits, Server, Wsgi
+from common.http.exchange import Wsgi
+from common.http.limits import Limits
+from common.http.server import Server
 from common.http.sharing import Share
 
 log = logging.getLogger("portolan.http")

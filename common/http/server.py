@@ -13,52 +13,22 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 from common.http.connection import Body, Connection, Silence, State
-from common.http.environ import environ_of
-from common.http.head import MOST_HEAD, BadHead, Head, bodiless, read_head, told_length, write_head
+from common.http.exchange import PLAIN, Exchange, Wsgi
+from common.http.head import MOST_HEAD, BadHead, Head, read_head, write_head
+from common.http.limits import Limits
 from common.http.sharing import Share
 
 log = logging.getLogger("portolan.http")
-
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Fields = Sequence[tuple[str, str]]
 
 _READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 _WRITE: Final = select.EPOLLOUT | select.EPOLLONESHOT
 # Each process is told of each connection, so that the one with fewest can take it; in it, one thread.
 _ACCEPT: Final = select.EPOLLIN | select.EPOLLONESHOT
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_PLAIN: Final = ("Content-Type", "text/plain; charset=UTF-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Times in seconds, sizes in bytes."""
-
-    threads: int
-    idle: float
-    """Longest silence within a request or an answer."""
-    total: float
-    """Longest time for a body to arrive."""
-    kept: float = 75.0
-    """How long a connection is kept that nothing is asked on."""
-    small: int = 256 * 1024
-    """Bodies up to this size are taken in whole before a thread is engaged."""
-    slowest: int = 16 * 1024
-    """Bytes a second that a sender of a small body has to reach."""
-    whole: int = 1024 * 1024
-    """Answers up to this size wait in memory for whoever takes them slowly."""
-    waiting: int = 512
-    """Requests that wait for a thread before more are refused."""
-    connections: int = 4096
-    linger: int = 64 * 2**20
-    """Bytes of a refused message that are read and dropped, so that its sender hears why."""
 
 
 class Server:
@@ -301,7 +271,7 @@ class Server:
     def _carry_out(self, connection: Connection, head: Head, body: bytes | Body) -> bool:
         """Have the application answer, and send that; whether another message may follow now."""
         try:
-            exchange = _Exchange(connection, head, body, self._limits, self._stopping)
+            exchange = Exchange(connection, head, body, self._limits, self._stopping)
             exchange.run(self._wsgi)
         except Silence:
             self._close(connection)
@@ -354,7 +324,7 @@ class Server:
         self._wait(connection, _READ, 2.0)
 
     def _say(self, connection: Connection, status: int, told: str, *fields: tuple[str, str]) -> None:
-        head = write_head(status, [_PLAIN, *fields], keep_alive=False, length=len(told))
+        head = write_head(status, [PLAIN, *fields], keep_alive=False, length=len(told))
         with suppress(Silence):
             connection.send_some([head, told.encode()])
 
@@ -369,72 +339,3 @@ class Server:
         if self._connections.pop(connection.fd, None) is not None:
             self._share.count(len(self._connections))
             connection.sock.close()
-
-
-class _Exchange:
-    """One request and its answer."""
-
-    __slots__ = ("_body", "_connection", "_head", "_limits", "fields", "keep_alive", "status")
-
-    def __init__(self, connection: Connection, head: Head, body: bytes | Body, limits: Limits, last: bool) -> None:
-        self._connection, self._head, self._body, self._limits = connection, head, body, limits
-        self.keep_alive = head.keep_alive and not last
-        self.status, self.fields = 0, list[tuple[str, str]]()
-
-    def _start_response(self, status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> None:
-        self.status, self.fields = int(status[:3]), fields
-
-    def run(self, wsgi: Wsgi) -> None:
-        """Answer; what is not taken at once is left with the connection. Silence when nobody is there."""
-        body = self._body
-        environ = environ_of(self._head, self._connection)
-        environ["wsgi.input"] = BytesIO(body) if isinstance(body, bytes) else body
-        try:
-            answer = wsgi(environ, self._start_response)
-        except Silence:
-            raise
-        except Exception:
-            log.exception("an application broke down")
-            self.keep_alive = False
-            self._send([b"the service failed\n"], 500, [_PLAIN])
-            return
-        try:
-            self._answered(answer)
-        finally:
-            close = getattr(answer, "close", None)
-            if close is not None:
-                close()
-
-    def _answered(self, answer: Iterable[bytes]) -> None:
-        for name, value in self.fields:
-            if name.lower() == "connection" and "close" in value.lower():
-                self.keep_alive = False
-        fields = [(name, value) for name, value in self.fields if name.lower() != "connection"]
-        length = told_length(fields)
-        if bodiless(self._head.method, self.status):
-            self._send([], self.status, fields, promised=length)
-        elif length is not None and length > self._limits.whole:
-            self._stream(answer, fields)
-        else:
-            self._send(list(answer), self.status, fields, promised=length)
-
-    def _send(self, pieces: list[bytes], status: int, fields: Fields, promised: int | None = None) -> None:
-        """An answer that is all there."""
-        if isinstance(self._body, Body) and not self._body.ended:
-            self.keep_alive = False
-        length = sum(map(len, pieces))
-        if promised is not None and promised != length and pieces:
-            raise ValueError("an answer is not as long as it promised to be")
-        told = None if promised is not None else length
-        head = write_head(status, fields, keep_alive=self.keep_alive, length=told)
-        self._connection.left = self._connection.send_some([head, *pieces])
-
-    def _stream(self, answer: Iterable[bytes], fields: Fields) -> None:
-        """An answer that is sent while it is made; whatever raises leaves the promised length unreached."""
-        if isinstance(self._body, Body) and not self._body.ended:
-            self.keep_alive = False
-        pending = write_head(self.status, fields, keep_alive=self.keep_alive)
-        for piece in answer:
-            left = self._connection.send_some([pending, piece]) if pending else memoryview(piece)
-            pending = b""
-            self._connection.send_all(left, self._limits.idle)

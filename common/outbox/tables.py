@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, FunctionElement, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, FunctionElement, Index, Integer, LargeBinary, MetaData, Table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from common.db.columns import String
+
 metadata: Final = MetaData()
 
-# Compared code point by code point, whatever the locale of the server.
-String: Final = Text().with_variant(Text(collation="C"), "postgresql")
 
 letter: Final = Table(
     "outbox_letter",

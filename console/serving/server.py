@@ -9,7 +9,7 @@ import signal
 from typing import Final
 
 from common.http.crew import CannotServe, serve
-from common.http.server import Limits
+from common.http.limits import Limits
 from common.observe import workers
 from common.observe.logging import configure
 from common.settings import Settings

@@ -20,14 +20,13 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    Text,
     text,
 )
 
+from common.db.columns import String
+
 metadata: Final = MetaData()
 
-# Compared code point by code point, whatever the locale of the server.
-String: Final = Text().with_variant(Text(collation="C"), "postgresql")
 Counter: Final = BigInteger().with_variant(Integer, "sqlite")
 _ONE_NUMBER: Final = text("national = 1 AND merged_into_root IS NULL")
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table
 
-from registry.store.tables import String, metadata
+from common.db.columns import String
+from registry.store.tables import metadata
 
 removal: Final = Table(
     "removal",

@@ -24,13 +24,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    Text,
 )
 
-metadata: Final = MetaData()
+from common.db.columns import String
 
-# Compared code point by code point, whatever the locale of the server.
-String: Final = Text().with_variant(Text(collation="C"), "postgresql")
+metadata: Final = MetaData()
 
 
 def _later_versions(table: Table) -> None:

@@ -17,7 +17,8 @@ from tests.servers.s3 import S3Service
 from tests.servers.versitygw import VersityServer
 
 
-def _do_without(reason: Unavailable) -> None:
+def do_without(reason: Exception) -> None:
+    """Skip, or fail where nothing may be left out."""
     if os.environ.get("PORTOLAN_REQUIRE_SERVERS") == "1":
         pytest.fail(f"a real server is required: {reason}")
     pytest.skip(f"NO REAL SERVER: {reason}")
@@ -29,7 +30,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     try:
         server = start_postgres()
     except Unavailable as reason:
-        _do_without(reason)
+        do_without(reason)
         return
     yield server
     server.stop()
@@ -53,7 +54,7 @@ def minio_server() -> Iterator[S3Service]:
     try:
         server = MinioServer()
     except Unavailable as reason:
-        _do_without(reason)
+        do_without(reason)
         return
     server.start()
     yield server.service
@@ -66,7 +67,7 @@ def versitygw_server() -> Iterator[S3Service]:
     try:
         server = VersityServer()
     except Unavailable as reason:
-        _do_without(reason)
+        do_without(reason)
         return
     server.start()
     yield server.service

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from common.http.crew import serve
-from common.http.server import Limits
+from common.http.limits import Limits
 
 PROMISED = 10 * 2**20
 

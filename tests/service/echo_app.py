@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from common.http.crew import serve
-from common.http.server import Limits
+from common.http.limits import Limits
 
 LARGE = 12 * 2**20
 """More than the buffers of a connection hold."""
