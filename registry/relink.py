@@ -16,7 +16,6 @@ from common.hl7.refusals import Condition
 from common.model import (
     Association,
     AssociationType,
-    AvailabilityStatus,
     DocumentEntry,
     Folder,
     LocalizedString,
@@ -27,6 +26,7 @@ from common.model import (
 from registry.known import Domain, Known
 from registry.moving import Moving
 from registry.patients import states
+from registry.rules.effects import first_version
 from registry.rules.patients import unknown
 from registry.rules.relinking import inherited, torn
 from registry.store import registering, relinking, versions
@@ -136,7 +136,7 @@ class _Made:
             authors=like.authors,
             title=(LocalizedString("Link change of a local patient id", "en-GB", "UTF-8"),),
         )
-        _first(owner)
+        first_version(owner)
         self.submission = Submission(submission_sets=[owner])
 
     def next_version(self, item: DocumentEntry | Folder) -> Mapping[str, str]:
@@ -158,7 +158,7 @@ class _Made:
 
     def _link(self, kind: str, source: str, target: str) -> Association:
         link = Association(self._new_id(), type=AssociationType(kind), source=source, target=target)
-        _first(link)
+        first_version(link)
         self.submission.associations.append(link)
         return link
 
@@ -170,8 +170,3 @@ class _Made:
             for member in sorted(members & names.keys()):
                 kind = AssociationType.HAS_MEMBER.value
                 self._file(self._link(kind, names.get(holder, holder), names[member]))
-
-
-def _first(item: RegistryObject) -> None:
-    item.logical_id, item.version = item.entry_uuid, 1
-    item.availability_status = AvailabilityStatus.APPROVED

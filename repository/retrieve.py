@@ -109,11 +109,7 @@ class Retrieve:
             return
         try:
             blob = self._blob(name)
-            if blob is None:
-                told = "no such document can be had here"
-                found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
-                return
-            document = self._opened_or_gone(asked, blob, found)
+            document = self._opened_or_gone(asked, blob, found) if blob else None
             if document is None:
                 told = "no such document can be had here"
                 found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))

@@ -23,13 +23,14 @@ def name_objects(submission: Submission, new_id: NewId) -> None:
     names = {item.entry_uuid: new_id() for item in submission.objects() if item.is_symbolic}
     for item in submission.objects():
         item.entry_uuid = names.get(item.entry_uuid, item.entry_uuid)
-        _first_version(item)
+        first_version(item)
     for link in submission.associations:
         link.source = names.get(link.source, link.source)
         link.target = names.get(link.target, link.target)
 
 
-def _first_version(item: RegistryObject) -> None:
+def first_version(item: RegistryObject) -> None:
+    """Make of an object the first version of itself."""
     item.logical_id = item.entry_uuid
     item.version = 1
     item.availability_status = AvailabilityStatus.APPROVED
@@ -53,7 +54,7 @@ def join_folders(
 
 def _join(submission: Submission, folder: str, entry: str, new_id: NewId) -> None:
     member = Association(new_id(), type=AssociationType.HAS_MEMBER, source=folder, target=entry)
-    _first_version(member)
+    first_version(member)
     submission.associations.append(member)
     _file(submission, member, new_id)
 
@@ -67,7 +68,7 @@ def _file(submission: Submission, member: Association, new_id: NewId) -> None:
         target=member.entry_uuid,
         submission_set_status="Original",
     )
-    _first_version(filed)
+    first_version(filed)
     submission.associations.append(filed)
 
 

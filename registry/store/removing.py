@@ -69,7 +69,8 @@ def _gone(column: str, size: int) -> Statement:
     return Statement(select(c[column], c.removed_at, c.message_id).where(among(c[column], size)))
 
 
-def _at(work: Work, column: str, values: Iterable[str]) -> list[KnownLink]:
+def links_by(work: Work, column: str, values: Iterable[str]) -> list[KnownLink]:
+    """All Associations, of any status, with some values in a column."""
     return [KnownLink(*row) for row in fetch(work, lambda size: _links(column, size), values)]
 
 
@@ -80,7 +81,7 @@ def removable(work: Work, listed: tuple[str, ...]) -> Removable:
     before this and is seen, or after it and finds the object gone.
     """
     found = Removable(listed)
-    ends = {end for link in _at(work, "entry_uuid", listed) for end in (link.source, link.target)}
+    ends = {end for link in links_by(work, "entry_uuid", listed) for end in (link.source, link.target)}
     names = ends | set(listed)
     held = owners(work, names)
     hold(work, held)
@@ -89,7 +90,9 @@ def removable(work: Work, listed: tuple[str, ...]) -> Removable:
         raise Conflict("a patient was merged meanwhile")
     found.objects = {name: seen for name, seen in objects.items() if name in set(listed)}
     found.submission_sets = {name for name, seen in objects.items() if seen.kind is SubmissionSet}
-    for link in _at(work, "entry_uuid", listed) + _at(work, "source", names) + _at(work, "target", names):
+    for link in (
+        links_by(work, "entry_uuid", listed) + links_by(work, "source", names) + links_by(work, "target", names)
+    ):
         found.links[link.entry_uuid] = link
     holders = {link.source for link in found.links.values() if link.is_membership} - objects.keys()
     found.submission_sets |= {row[0] for row in fetch(work, _sets, holders)}

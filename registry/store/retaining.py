@@ -16,6 +16,7 @@ from common.model import AssociationType
 from registry.removable import KnownLink
 from registry.store.lifecycle_tables import patient_death
 from registry.store.merging import same_person
+from registry.store.removing import links_by
 from registry.store.statements import among, fetch
 from registry.store.tables import association, entry
 
@@ -103,20 +104,10 @@ def ties(work: Work, patient_id: str) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in work.rows(_TIES, {"patient": patient_id})]
 
 
-@lru_cache
-def _links(column: str, size: int) -> Statement:
-    c = association.c
-    return Statement(select(c.entry_uuid, c.patient_id, c.type, c.source, c.target).where(among(c[column], size)))
-
-
 def links_at(work: Work, names: Iterable[str]) -> list[KnownLink]:
     """All Associations with an end among some ids."""
     wanted = set(names)
-    return [
-        KnownLink(*row)
-        for column in ("source", "target")
-        for row in fetch(work, lambda size, column=column: _links(column, size), wanted)  # type: ignore[misc]
-    ]
+    return links_by(work, "source", wanted) + links_by(work, "target", wanted)
 
 
 @lru_cache
