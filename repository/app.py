@@ -46,7 +46,11 @@ def registry_client(settings: Settings) -> Registry:
 def on_demand_source(settings: Settings, store: DocumentStore, registry: Registry) -> OnDemandSource:
     """The maker of documents that exist only when they are asked for."""
     return OnDemandSource(
-        store, registry, repository_unique_id=settings.repository_uid, max_bytes=settings.max_generated_bytes
+        store,
+        registry,
+        Settling(store, registry),
+        repository_unique_id=settings.repository_uid,
+        max_bytes=settings.max_generated_bytes,
     )
 
 

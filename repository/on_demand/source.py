@@ -25,6 +25,7 @@ from common.standard.transactions import ITI_42, ITI_61
 from repository.on_demand.definition import MIME_TYPE, Definition, read_definition, write_definition
 from repository.on_demand.generator import Generated, Generator, Order, generator
 from repository.registry import Registry, RegistryUnclear
+from repository.settling import Settling
 from repository.storage import Blob, DocumentStore, StorageError
 
 log = logging.getLogger("portolan.on_demand")
@@ -58,6 +59,7 @@ class OnDemandSource:
         self,
         store: DocumentStore,
         registry: Registry,
+        settling: Settling,
         *,
         repository_unique_id: str,
         max_bytes: int,
@@ -66,6 +68,7 @@ class OnDemandSource:
     ) -> None:
         self._store = store
         self._registry = registry
+        self._settling = settling
         self._repository_unique_id = repository_unique_id
         self._max_bytes = max_bytes
         self._find_generator = find_generator
@@ -141,9 +144,9 @@ class OnDemandSource:
 
         What cannot be kept now is given out all the same: it is right, only not for later.
         """
-        if any(not blob.pending for blob in self._store.find(unique_id)):
-            return True
         try:
+            if self._is_kept(unique_id):
+                return True
             with self._store.upload() as upload:
                 upload.write(generated.content)
                 blob = upload.commit(unique_id, generated.mime_type)
@@ -153,10 +156,17 @@ class OnDemandSource:
                 self._store.settle(blob)
                 return True
             self._store.remove(blob)
+            if self._is_kept(unique_id):
+                return True  # somebody else registered the same meanwhile
             log.warning("a snapshot was not registered: %s", ", ".join(error.code for error in response.errors))
         except (StorageError, RegistryUnclear) as error:
             log.warning("a snapshot is not kept for now: %s", error)
-        return any(not blob.pending for blob in self._store.find(unique_id))
+        return False
+
+    def _is_kept(self, unique_id: str) -> bool:
+        """Whether a content is stored and registered; of one that is marked the registry has to say so."""
+        found = self._store.find(unique_id)
+        return any(not blob.pending for blob in found) or any(self._settling.settle(blob) for blob in found)
 
 
 def _submission(entry: DocumentEntry, definition: Definition, now: datetime) -> Submission:
