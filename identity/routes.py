@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from common.db import DatabaseBusy, DatabaseFull
+from common.db import told_of
 from common.hl7v3.wrapper import Element
 from common.observe import correlation
 from common.settings import Settings
@@ -21,18 +20,13 @@ from common.standard.transactions import (
     Transaction,
 )
 from common.web.answers import Reply
-from common.web.door import Address, Door, NoParts, Parts
+from common.web.door import Address, Door
 from common.web.message import Message
 from identity.demographics_query import DemographicsQuery
 from identity.feed_v3 import FeedV3
 from identity.identifiers_query import Answered, IdentifiersQuery
 
 _FEEDS: Final = (ITI_44_ADD, ITI_44_REVISE, ITI_44_MERGE)
-_BREAKDOWNS: Final = (
-    (DatabaseBusy, "the service is busy: send the same message again later"),
-    (DatabaseFull, "the service has no room: its operator has to make some"),
-    (Exception, "the service failed: send the same message again, or tell its operator"),
-)
 
 
 class Routes:
@@ -65,16 +59,11 @@ class Routes:
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
         """The answer for a breakdown of ours."""
-        told = next(told for kind, told in _BREAKDOWNS if isinstance(error, kind))
-        told = f"{told} [{correlation_id}]"
+        told = f"{told_of(error, 'identity service')} [{correlation_id}]"
         if transaction in (*_FEEDS, ITI_47_CANCEL):
             return Reply((self._feed.failed(transaction, told).body,), outcome="Failure")
         action = self._identifiers if transaction is ITI_45 else self._demographics
         return Reply((action.failed(told).body,), outcome="Failure")
-
-
-def _no_parts() -> AbstractContextManager[Parts]:
-    return nullcontext(NoParts())
 
 
 def door(routes: Routes, settings: Settings) -> Door:
@@ -87,7 +76,6 @@ def door(routes: Routes, settings: Settings) -> Door:
             url=settings.identity_url,
             transactions=routes.transactions,
             max_bytes=settings.max_metadata_bytes + 64 * 1024,
-            parts=_no_parts,
             act=routes.act,
             fail=routes.fail,
         ),

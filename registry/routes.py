@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from lxml import etree
 
-from common.db import DatabaseBusy, DatabaseFull
+from common.db import DatabaseBusy, DatabaseFull, told_of
 from common.ebxml.objects import Element
 from common.ebxml.query import read_query
 from common.ebxml.removal import read_remove_objects
@@ -33,7 +32,7 @@ from common.standard.transactions import (
     Transaction,
 )
 from common.web.answers import Reply, outcome
-from common.web.door import Address, Door, NoParts, Parts
+from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from registry.feed_v3 import FeedV3
@@ -44,10 +43,10 @@ from registry.update import Update
 
 _QUERIES: Final = (ITI_18, ITI_51)
 _FEEDS: Final = (ITI_44_ADD, ITI_44_REVISE, ITI_44_MERGE)
-_BREAKDOWNS: Final = (
-    (DatabaseBusy, ErrorCode.XDSRegistryBusy, "the registry is busy: send the same message again later"),
-    (DatabaseFull, ErrorCode.XDSRegistryOutOfResources, "the registry has no room: its operator has to make some"),
-    (Exception, ErrorCode.XDSRegistryError, "the registry failed: send the same message again, or tell its operator"),
+_CODES: Final = (
+    (DatabaseBusy, ErrorCode.XDSRegistryBusy),
+    (DatabaseFull, ErrorCode.XDSRegistryOutOfResources),
+    (Exception, ErrorCode.XDSRegistryError),
 )
 
 
@@ -76,7 +75,7 @@ class Routes:
         """What is served at this address."""
         return tuple(self._actions)
 
-    def act(self, message: Message, parts: Parts) -> Reply:
+    def act(self, message: Message, _parts: object) -> Reply:
         """Carry out the transaction that a message asks for."""
         return self._actions[message.transaction](message)
 
@@ -122,10 +121,11 @@ class Routes:
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
         """The answer for a breakdown of ours."""
-        code, told = next((code, told) for kind, code, told in _BREAKDOWNS if isinstance(error, kind))
+        told = f"{told_of(error, 'registry')} [{correlation_id}]"
         if transaction in _FEEDS:
-            return Reply((self._feed.failed(transaction, f"{told} [{correlation_id}]").body,), outcome="Failure")
-        response = RegistryResponse(Status.FAILURE, (RegistryError(code, f"{told} [{correlation_id}]"),))
+            return Reply((self._feed.failed(transaction, told).body,), outcome="Failure")
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        response = RegistryResponse(Status.FAILURE, (RegistryError(code, told),))
         write = write_query_response if transaction in _QUERIES else write_registry_response
         return Reply((write(response),), outcome=outcome(response))
 
@@ -139,10 +139,6 @@ def _told(response: RegistryResponse) -> Reply:
     return Reply((write_registry_response(response),), outcome=outcome(response))
 
 
-def _no_parts() -> AbstractContextManager[Parts]:
-    return nullcontext(NoParts())
-
-
 def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
@@ -153,7 +149,6 @@ def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Do
             url=settings.registry_url,
             transactions=routes.transactions,
             max_bytes=settings.max_metadata_bytes + 64 * 1024,
-            parts=_no_parts,
             act=routes.act,
             fail=routes.fail,
         ),

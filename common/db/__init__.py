@@ -1,5 +1,6 @@
 """The door to a SQL database: units of work over PostgreSQL or SQLite, statements compiled once."""
 
+from common.db.breakdowns import told_of
 from common.db.database import Conflict, Database, DatabaseBusy, DatabaseError, DatabaseFull, Work, open_database
 from common.db.retrying import decided
 from common.db.statement import Row, Statement, bytes_contain, bytes_replaced, matches_any, value_contains
@@ -18,5 +19,6 @@ __all__ = [
     "decided",
     "matches_any",
     "open_database",
+    "told_of",
     "value_contains",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.clock import utc_now
-from common.db import DatabaseBusy, DatabaseFull
+from common.db import told_of
 from common.faults import checkpoint
 from common.feeds.problem import Problem, Side
 from common.hl7.acknowledgement import acknowledgement
@@ -23,11 +23,6 @@ log = logging.getLogger("portolan.feed")
 PID: Final = "PID^1^3"
 MRG: Final = "MRG^1^1"
 _SIDES: Final[Mapping[Side, str]] = {Side.SUBSUMED: MRG, Side.SURVIVOR: PID}
-_BREAKDOWNS: Final = (
-    (DatabaseBusy, "the service is busy: send the same message again later"),
-    (DatabaseFull, "the service has no room: its operator has to make some"),
-    (Exception, "the service failed: send the same message again, or tell its operator"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +74,6 @@ class Events:
             return label, message, refused.refusal
         except Exception as error:
             log.exception("broke down in %s", label)
-            told = next(told for kind, told in _BREAKDOWNS if isinstance(error, kind))
+            told = told_of(error, f"{self._service} service")
             return label, message, Refusal(Ack.ERROR, Condition.INTERNAL, "MSH^1", told)
         return label, message, None

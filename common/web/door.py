@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -88,10 +88,10 @@ class Address:
     url: str
     transactions: tuple[Transaction, ...]
     max_bytes: int
-    parts: Callable[[], AbstractContextManager[Parts]]
     act: Callable[[Message, Any], Reply]
     fail: Callable[[Transaction, Exception, str], Reply]
     large: frozenset[Transaction] = frozenset()
+    parts: Callable[[], AbstractContextManager[Parts]] = lambda: nullcontext(NoParts())
 
 
 @dataclass(slots=True)
