@@ -80,7 +80,10 @@ class NoParts:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What is served at one address, and by whom; answers of ``large`` transactions are made when they are sent."""
+    """What is served at one address, and by whom.
+
+    ``fail`` logs a breakdown of ``act`` and answers for it; answers of ``large`` transactions are made when sent.
+    """
 
     service: str
     path: str
@@ -268,7 +271,6 @@ class Door:
             told.relates_to = message.envelope.message_id
             raise told from error
         except Exception as error:
-            log.exception("broke down in %s", message.transaction.label)
             return self._address.fail(message.transaction, error, correlation.current())
 
     def _receive(self, environ: dict[str, Any], parts: Parts, heard: _Heard) -> Message:
