@@ -36,13 +36,18 @@ class SecureConnection(Connection):
         return self._tls() is not self._context
 
     def shake(self) -> int:
-        """Go on with the handshake: what to wait for (EPOLLIN or EPOLLOUT), 0 when it is over; NotAdmitted."""
+        """Go on with the handshake: what to wait for (EPOLLIN or EPOLLOUT), 0 when it is over.
+
+        NotAdmitted; Silence where the other side has just gone, as those do who only look whether somebody listens.
+        """
         try:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:
             return select.EPOLLIN
         except ssl.SSLWantWriteError:
             return select.EPOLLOUT
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+            raise Silence from None
         except (OSError, ValueError) as error:
             raise NotAdmitted(reason(error) if isinstance(error, OSError) else "the handshake failed") from error
         self.identity = Peer.of(self._sock)

@@ -178,6 +178,9 @@ class Server:
         connection.began = connection.began or time.monotonic()
         try:
             events = connection.shake()
+        except Silence:
+            self._close(connection)
+            return
         except NotAdmitted as refused:
             log.warning("refused a TLS connection from %s: %s", connection.peer, refused)
             self._close(connection)
