@@ -43,9 +43,11 @@ from common.settings_types import (
     whole,
 )
 from common.soap.destination import Allowed, is_loopback
+from common.tls import Files
 
 _DAY: Final = 86400.0
 _COUNT: Final = 1_000_000_000
+_PROBES: Final = "Where `/live`, `/ready` and `/metrics` are served without TLS, for this machine's watchers; or `off`."
 _TRACING: Final = tracing()
 _DATABASE: Final = database()  # the name of a setting, too
 
@@ -120,6 +122,7 @@ class Settings:
     registry_url: str = setting(
         web(), "http://127.0.0.1:8010/registry", "The Registry's address as others use it, and as its WSDL says it."
     )
+    registry_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
     registry_workers: int = setting(whole(0, 256), 0, "Registry processes; 0 means as many as the cores suit.")
     registry_threads: int = setting(whole(1, 1000), 16, "Blocking threads per Registry process.")
     registry_mllp_bind: str = setting(
@@ -139,6 +142,7 @@ class Settings:
     repository_url: str = setting(
         web(), "http://127.0.0.1:8020/repository", "The Repository's address as others use it, and as its WSDL says it."
     )
+    repository_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
     repository_workers: int = setting(whole(0, 256), 0, "Repository processes; 0 means as many as the cores suit.")
     repository_threads: int = setting(whole(1, 1000), 32, "Blocking threads per Repository process.")
     identity_database: str = setting(
@@ -153,6 +157,7 @@ class Settings:
         "http://127.0.0.1:8070/identity",
         "The cross-reference service's address as others use it, and as its WSDL says it.",
     )
+    identity_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
     identity_workers: int = setting(whole(0, 256), 0, "Cross-reference processes; 0 means as many as the cores suit.")
     identity_threads: int = setting(whole(1, 1000), 16, "Blocking threads per cross-reference process.")
     identity_mllp_bind: str = setting(
@@ -263,6 +268,30 @@ class Settings:
     outbox_max_answer: int = setting(size(KIB, GIB), 64 * MIB, "Largest answer that is kept.")
     outbox_max_waiting: int = setting(whole(1, _COUNT), 10_000, "Answers that may wait before more are refused.")
 
+    tls_certificate: str = setting(
+        text(),
+        "",
+        "File with this node's certificate and chain (PEM), to be called with and to call others; without one there is "
+        "no TLS here. All files of TLS are read again when they change.",
+    )
+    tls_key: str = setting(text(), "", "File with the certificate's key, where it is not in the same file.")
+    tls_trust: str = setting(
+        text("a file or folder"),
+        "",
+        "File, or folder of files, of authorities and of single certificates (PEM) that are trusted; with it, whoever "
+        "connects has to show a certificate.",
+    )
+    tls_crl: str = setting(text(), "", "File with the revocation lists (PEM) of the trusted authorities.")
+    tls_peers: str = setting(
+        text(),
+        "",
+        "File that lists who of those that are trusted may connect, one `sha256:HEX` or `name:DNS-NAME` a line; "
+        "everybody when empty.",
+    )
+    tls_check_names: bool = setting(
+        boolean(), True, "Whether a service that is called has to show a certificate of the name that it is called by."
+    )
+
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(
         choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."
@@ -305,6 +334,13 @@ class Settings:
         # A proxy on this machine lets others in, so the address that they use has to be a local one as well.
         local = is_loopback(split_bind(bound)[0]) and is_loopback(urlsplit(url).hostname or "")
         return Allowed.from_list(self.async_reply_to, loopback=local)
+
+    @property
+    def tls_files(self) -> Files:
+        """What TLS is made of."""
+        return Files(
+            self.tls_certificate, self.tls_key, self.tls_trust, self.tls_crl, self.tls_peers, self.tls_check_names
+        )
 
     @property
     def bucket(self) -> str | None:
@@ -357,6 +393,12 @@ def _conflicts(settings: Settings) -> Iterator[str]:
     yield from _same_ports(settings)
     if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
         yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
+    for name in ("tls_key", "tls_trust", "tls_crl", "tls_peers"):
+        if getattr(settings, name) and not settings.tls_certificate:
+            yield f"{name} is set, so tls_certificate must be set too."
+    for name in ("tls_crl", "tls_peers"):
+        if getattr(settings, name) and not settings.tls_trust:
+            yield f"{name} is set, so tls_trust must be set too: nobody is asked for a certificate without it."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
@@ -384,7 +426,9 @@ def _conflicts(settings: Settings) -> Iterator[str]:
 
 def _same_ports(settings: Settings) -> Iterator[str]:
     """Every service and listener has an address of its own."""
-    names = ("registry_bind", "repository_bind", "identity_bind", "registry_mllp_bind", "identity_mllp_bind")
+    services = ("registry", "repository", "identity")
+    names = [f"{service}_{kind}" for kind in ("bind", "probe_bind") for service in services]
+    names += ["registry_mllp_bind", "identity_mllp_bind"]
     first: dict[tuple[str, int], str] = {}
     for name in names:
         value = getattr(settings, name)

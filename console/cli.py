@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "purge": "console.commands.purge",
     "patients": "console.commands.patients",
     "identity": "console.commands.identity",
+    "pki": "console.commands.pki",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",

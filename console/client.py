@@ -13,11 +13,20 @@ from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
 from common.settings import Settings
 from common.standard.errors import ErrorCode
+from common.tls import Renewed, Unusable, of_client
 from console.failure import Failure
 from console.metadata.entry import DEFAULT_SOURCE, Domain, UnknownPatient
 from console.output import spaced_nhs_number
 
 _SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
+
+
+def _tls(settings: Settings) -> Renewed | None:
+    """What services are called with; Failure when its files cannot be used."""
+    try:
+        return of_client(settings.tls_files)
+    except Unusable as error:
+        raise Failure(f"TLS cannot be spoken: {error}.", "`portolan doctor` looks closer.") from error
 
 
 def consumer(settings: Settings) -> DocumentConsumer:
@@ -27,6 +36,7 @@ def consumer(settings: Settings) -> DocumentConsumer:
         settings.repository_addresses,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
     )
 
 
@@ -37,6 +47,7 @@ def source(settings: Settings) -> DocumentSource:
         source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
     )
 
 
@@ -48,6 +59,7 @@ def administrator(settings: Settings) -> DocumentAdministrator:
         source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
     )
 
 
@@ -86,6 +98,7 @@ def identity(settings: Settings) -> PatientIdentity:
         authority=settings.patient_authority,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
+        tls=_tls(settings),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.client.amending import Occasion, new_association, new_status, new_version
 from common.client.answers import registry_response
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepository
 from common.client.message_ids import Names, new_message_id, time_of
@@ -74,7 +74,7 @@ class DocumentAdministrator(Closing):
         source_id: str = "",
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId; times in seconds, the second of silence while waiting.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final
 
 from common.client.answers import query_result
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.document_stream import DocumentStream, document_stream
 from common.client.errors import ClientError, QueryIncomplete, QueryRefused, UnknownRepository
@@ -40,7 +40,7 @@ class DocumentConsumer(Closing):
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
         parallel: int = 8,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId, of which ``parallel`` are asked at a time; times in seconds.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from common.client.channel import Channel, Reply
+from common.client.channel import Channel, Reply, Tls
 from common.client.contents import Content
 from common.client.incoming import Answer, AnswerLimits
 from common.client.operations import call
@@ -80,7 +79,7 @@ class Service:
         *,
         connect_timeout: float,
         answer_timeout: float,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         limits: AnswerLimits | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Sequence
 from typing import Final
 
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
 from common.client.message_ids import Names, new_message_id, time_of
@@ -33,7 +33,7 @@ class DocumentSource(Closing):
         source_id: str,
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
         """``source_id`` is the OID of this source; times in seconds, the second of silence while the answer is due.

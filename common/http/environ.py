@@ -19,6 +19,9 @@ _BASE: Final[dict[str, Any]] = {
     "wsgi.input_terminated": True,
     "wsgi.url_scheme": "http",
 }
+PEER: Final = "portolan.peer"
+"""Who is at the other end of a connection over TLS: a ``common.tls.Peer``, or None where nobody was asked."""
+
 _OWN: Final = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
@@ -35,6 +38,8 @@ def environ_of(head: Head, connection: Connection) -> dict[str, Any]:
         "SERVER_PORT": port if name and port.isdigit() else "80",
         "REMOTE_ADDR": connection.peer,
     }
+    if connection.is_secure:
+        environ["wsgi.url_scheme"], environ[PEER] = "https", connection.identity
     for field, value in head.fields.items():
         if key := _key(field):
             environ[key] = value
