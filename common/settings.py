@@ -292,6 +292,29 @@ class Settings:
         boolean(), True, "Whether a service that is called has to show a certificate of the name that it is called by."
     )
 
+    xua: str = setting(
+        choice("off", "optional", "required"),
+        "off",
+        "Whether messages say who asks, by a SAML assertion (ITI-40): `optional` verifies those that come, `required` "
+        "refuses messages without one.",
+    )
+    xua_issuers: str = setting(
+        text(), "", "TOML file with a table for each issuer whose assertions count, and its `certificates` (PEM files)."
+    )
+    xua_audiences: str = setting(
+        text(), "", "URIs, with commas, that assertions may be meant for, besides the service's own address and origin."
+    )
+    xua_assertion: str = setting(
+        text(), "", "File with the signed assertion that the command line sends; it is read anew for each message."
+    )
+    xua_skew: float = setting(duration(0, 600), 60.0, "How far the clocks of an issuer and of this machine may differ.")
+    xua_systems: str = setting(
+        text(),
+        "",
+        "File like that of tls_peers, of systems that act for themselves and need no assertion, as a Repository does "
+        "at its Registry.",
+    )
+
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(
         choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."
@@ -396,6 +419,10 @@ def _conflicts(settings: Settings) -> Iterator[str]:
     for name in ("tls_key", "tls_trust", "tls_crl", "tls_peers"):
         if getattr(settings, name) and not settings.tls_certificate:
             yield f"{name} is set, so tls_certificate must be set too."
+    if settings.xua != "off" and not settings.xua_issuers:
+        yield f"xua is {settings.xua}, so xua_issuers must be set too."
+    if settings.xua_systems and not settings.tls_trust:
+        yield "xua_systems is set, so tls_trust must be set too: systems are known by their certificates."
     for name in ("tls_crl", "tls_peers"):
         if getattr(settings, name) and not settings.tls_trust:
             yield f"{name} is set, so tls_trust must be set too: nobody is asked for a certificate without it."

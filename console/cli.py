@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "patients": "console.commands.patients",
     "identity": "console.commands.identity",
     "pki": "console.commands.pki",
+    "assertion": "console.commands.assertion",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import click
@@ -29,6 +30,20 @@ def _tls(settings: Settings) -> Renewed | None:
         raise Failure(f"TLS cannot be spoken: {error}.", "`portolan doctor` looks closer.") from error
 
 
+def _assertion(settings: Settings) -> Callable[[], bytes] | None:
+    """What gives the assertion that says who asks; None where no file is named."""
+    if not settings.xua_assertion:
+        return None
+
+    def read() -> bytes:
+        try:
+            return Path(settings.xua_assertion).read_bytes()
+        except OSError as error:
+            raise Failure(f"The assertion {settings.xua_assertion} cannot be read: {error.strerror}.") from error
+
+    return read
+
+
 def consumer(settings: Settings) -> DocumentConsumer:
     """Finds in the Registry, and fetches from every repository whose address is known."""
     return DocumentConsumer(
@@ -37,6 +52,7 @@ def consumer(settings: Settings) -> DocumentConsumer:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
         tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
@@ -48,6 +64,7 @@ def source(settings: Settings) -> DocumentSource:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
         tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
@@ -60,6 +77,7 @@ def administrator(settings: Settings) -> DocumentAdministrator:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
         tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 

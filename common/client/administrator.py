@@ -13,7 +13,7 @@ from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepos
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.operations import Raw
 from common.client.results import errors_of, warnings_of
-from common.client.service import Service
+from common.client.service import Assertion, Service
 from common.client.submission import objects_element
 from common.clock import utc_now
 from common.ebxml import names as n
@@ -75,6 +75,7 @@ class DocumentAdministrator(Closing):
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
         tls: Tls | None = None,
+        assertion: Assertion | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId; times in seconds, the second of silence while waiting.
 
@@ -82,7 +83,9 @@ class DocumentAdministrator(Closing):
         """
 
         def service(url: str) -> Service:
-            return Service(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
+            return Service(
+                url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, assertion=assertion
+            )
 
         self._registry = service(registry_url)
         self._repositories = {name: service(url) for name, url in repositories.items()}

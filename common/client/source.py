@@ -12,7 +12,7 @@ from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, Submissi
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.receiver import AsyncReceiver
 from common.client.results import NewDocument, Submitted, warnings_of
-from common.client.service import Attachment, Service
+from common.client.service import Assertion, Attachment, Service
 from common.client.submission import Prepared, Replaces, prepare, request_body
 from common.clock import utc_now
 from common.ebxml import names as n
@@ -34,6 +34,7 @@ class DocumentSource(Closing):
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
         tls: Tls | None = None,
+        assertion: Assertion | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
         """``source_id`` is the OID of this source; times in seconds, the second of silence while the answer is due.
@@ -42,7 +43,12 @@ class DocumentSource(Closing):
         """
         self._source_id = source_id
         self._service = Service(
-            repository_url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, receiver=receiver
+            repository_url,
+            connect_timeout=connect_timeout,
+            answer_timeout=answer_timeout,
+            tls=tls,
+            assertion=assertion,
+            receiver=receiver,
         )
         self._times = _Times()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from common.http.connection import Connection
 from common.http.head import Head
+from common.tls import PEER
 
 _BASE: Final[dict[str, Any]] = {
     "SCRIPT_NAME": "",
@@ -19,9 +20,6 @@ _BASE: Final[dict[str, Any]] = {
     "wsgi.input_terminated": True,
     "wsgi.url_scheme": "http",
 }
-PEER: Final = "portolan.peer"
-"""Who is at the other end of a connection over TLS: a ``common.tls.Peer``, or None where nobody was asked."""
-
 _OWN: Final = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+PEER: Final = "portolan.peer"
+"""The key of a WSGI environ under which a ``Peer`` stands, or None where nobody was asked; only with TLS."""
+
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _KINDS: Final = ("sha256", "name")
 

@@ -84,8 +84,19 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         from console.outbox import ready_outbox
 
         ready_outbox(settings, service.name, migrate=migrate)
+    _see_that_callers_can_be_identified(service, settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.name}.app")
+
+
+def _see_that_callers_can_be_identified(service: Service, settings: Settings) -> None:
+    """Failure for files with which no worker could start."""
+    from common.web.callers import CannotIdentify, callers
+
+    try:
+        callers(settings, service.url(settings))
+    except CannotIdentify as error:
+        raise Failure(f"Callers cannot be identified: {error}.", "Correct that file.", code=HOPELESS) from error
 
 
 def _open_storage(settings: Settings) -> None:

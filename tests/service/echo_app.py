@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from common.http.crew import Place, serve
-from common.http.environ import PEER
 from common.http.limits import Limits
-from common.tls import Files, of_server
+from common.tls import PEER, Files, of_server
 
 LARGE = 12 * 2**20
 """More than the buffers of a connection hold."""
