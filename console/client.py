@@ -11,17 +11,20 @@ import click
 from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, PatientIdentity, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
+from common.observe import spans
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from console.failure import Failure
 from console.metadata.entry import DEFAULT_SOURCE, Domain, UnknownPatient
 from console.output import spaced_nhs_number
+from console.serving.observing import begin_tracing, see_that_it_can
 
 _SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
 
 
 def consumer(settings: Settings) -> DocumentConsumer:
     """Finds in the Registry, and fetches from every repository whose address is known."""
+    _traced(settings)
     return DocumentConsumer(
         settings.registry_url,
         settings.repository_addresses,
@@ -32,6 +35,7 @@ def consumer(settings: Settings) -> DocumentConsumer:
 
 def source(settings: Settings) -> DocumentSource:
     """Submits to the Repository; what is submitted may name another source."""
+    _traced(settings)
     return DocumentSource(
         settings.repository_url,
         source_id=DEFAULT_SOURCE,
@@ -42,6 +46,7 @@ def source(settings: Settings) -> DocumentSource:
 
 def administrator(settings: Settings) -> DocumentAdministrator:
     """Amends and removes, in the Registry and in every repository whose address is known."""
+    _traced(settings)
     return DocumentAdministrator(
         settings.registry_url,
         settings.repository_addresses,
@@ -49,6 +54,17 @@ def administrator(settings: Settings) -> DocumentAdministrator:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
     )
+
+
+def _traced(settings: Settings) -> None:
+    """What the command asks from now on is one trace, where the settings want traces."""
+    context = click.get_current_context(silent=True)
+    if not settings.trace_endpoint or context is None or spans.are_made():
+        return
+    see_that_it_can(settings)
+    begin_tracing("client", settings)
+    context.call_on_close(spans.close)
+    context.with_resource(spans.task(f"portolan {context.info_name}"))
 
 
 def the_entry(client: DocumentConsumer, identifier: str) -> DocumentEntry:
@@ -81,6 +97,7 @@ def domain(settings: Settings) -> Domain:
 
 def identity(settings: Settings) -> PatientIdentity:
     """Asks the cross-reference service for patients' ids."""
+    _traced(settings)
     return PatientIdentity(
         settings.identity_lookup or settings.identity_url,
         authority=settings.patient_authority,

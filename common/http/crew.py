@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -23,6 +24,8 @@ from common.http.sharing import Share
 log = logging.getLogger("portolan.http")
 
 BACKLOG: Final = 1024
+LAST: Final[list[Callable[[], object]]] = []
+"""What a worker does before it ends: filled by what it serves."""
 _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _MOST_FAILURES: Final = 5
@@ -107,6 +110,9 @@ class _Parent:
         except BaseException:
             log.exception("a worker cannot serve")
         finally:
+            for each in LAST:
+                with suppress(Exception):
+                    each()
             logging.shutdown()
             sys.stdout.flush()
             sys.stderr.flush()

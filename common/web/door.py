@@ -15,7 +15,8 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from common import wsdl
-from common.observe import correlation, metrics
+from common.observe import correlation, metrics, slow, spans, stages
+from common.observe.stages import Stage
 from common.settings import Settings
 from common.soap.addressing import Way, way_of
 from common.soap.content_type import ContentType, MimeError
@@ -25,7 +26,7 @@ from common.soap.mime import MimeLimits
 from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
 from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
-from common.web.answers import CORRELATION, HttpAnswer, Reply, send, send_fault
+from common.web.answers import CORRELATION, HttpAnswer, Reply, Sending, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
 from common.web.elsewhere import (
     MTOM_REQUEST,
@@ -150,6 +151,7 @@ class Door:
     def post(self) -> Response:
         """One message, where it has come by Flask's ways."""
         answer = self.answer(request.environ)
+        answer.sent()
         made = Response(answer.body, answer.status, answer.headers)
         if "Content-Type" not in answer.headers:
             del made.headers["Content-Type"]
@@ -164,23 +166,35 @@ class Door:
                 return wsgi(environ, start_response)
             answer = self.answer(environ)
             start_response(f"{answer.status} {_PHRASES[answer.status]}", list(answer.headers.items()))
-            return answer.pieces
+            return Sending(answer)
 
         return entrance
 
     def answer(self, environ: dict[str, Any]) -> HttpAnswer:
-        """The answer to one message."""
-        started = time.perf_counter()
+        """The answer to one message; its `sent` is to be called when it is."""
         service = self._address.service
         with (
             correlation.bind(correlation.accepted(environ.get(_CORRELATION))),
             metrics.in_flight(service),
         ):
-            response, label, outcome = self._answered(environ)
-            seconds = time.perf_counter() - started
-            metrics.request(service, label, outcome, seconds)
-            told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
+            watch = stages.begin(service, spans.asked(environ))
+            try:
+                response, watch.transaction, watch.outcome = self._answered(environ)
+            except BaseException:
+                watch.end()
+                raise
+            seconds = time.perf_counter() - watch.started
+            metrics.request(service, watch.transaction, watch.outcome, seconds)
+            told = {
+                "transaction": watch.transaction,
+                "outcome": watch.outcome,
+                "duration_ms": round(seconds * 1000, 2),
+            }
             log.info("answered", extra=told)
+            watch.enter(Stage.SEND)
+            if watch.ours >= slow.BOUNDS.request:
+                slow.tell_request(watch)
+            response.sent = watch.end
             return response
 
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
@@ -189,10 +203,12 @@ class Door:
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
                 heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
+                stages.name(heard.label)
                 if message.way is not None and message.way.reply is not None:
                     response, outcome = self._elsewhere(message, parts)
                     return response, heard.label, outcome
                 reply = self._carried_out(message, parts)
+            stages.enter(Stage.SERIALISE)
             mtom = message.mtom
             packed = not mtom and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
             relates_to = message.envelope.message_id
@@ -261,6 +277,7 @@ class Door:
 
     def _carried_out(self, message: Message, parts: Parts) -> Reply:
         """The transaction's answer; a breakdown of ours becomes one too, without detail."""
+        stages.enter(Stage.RULES)
         try:
             return self._address.act(message, parts)
         except SoapFault as fault:
@@ -290,7 +307,8 @@ class Door:
 
     def _opened(self, data: bytes, charset: str | None, heard: _Heard, *, mtom: bool) -> Message:
         """The message in these bytes, and the way that its answer goes; SoapFault."""
-        envelope = open_envelope(data, charset, self._xml)
+        with stages.aside(Stage.PARSE):
+            envelope = open_envelope(data, charset, self._xml)
         try:
             way = way_of(envelope)
             if way is not None:

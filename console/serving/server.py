@@ -14,6 +14,7 @@ from common.observe import workers
 from common.observe.logging import configure
 from common.settings import Settings
 from console.failure import HOPELESS, Failure
+from console.serving.observing import refusals, see_that_it_can
 from console.serving.parent import end_with_parent
 from console.serving.services import Service, shown_storage
 
@@ -32,7 +33,12 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     _prepare(service, settings, migrate)
     host, port = service.host_and_port(settings)
     make = getattr(importlib.import_module("console.wsgi"), service.name)
-    limits = Limits(service.threads(settings), idle=settings.idle_timeout, total=settings.request_timeout)
+    limits = Limits(
+        service.threads(settings),
+        idle=settings.idle_timeout,
+        total=settings.request_timeout,
+        refused=refusals(service.name),
+    )
     try:
         serve(
             make,
@@ -49,6 +55,7 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
 def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
     configure(settings.log_level, settings.log_format, service.name)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    see_that_it_can(settings)
     try:
         workers.prepare(settings.data, service.name)
     except OSError as error:
