@@ -75,6 +75,13 @@ TABLE: Final = (
     Row(Gauge, "outbox_dead", ("service",), "Answers given up, which wait for an operator.", "mostrecent"),
     Row(Gauge, "outbox_oldest_seconds", ("service",), "Age of the oldest answer that waits.", "mostrecent"),
     Row(Counter, "outbox_total", ("service", "outcome"), "Deliveries of answers: delivered, failed, dead."),
+    Row(
+        Gauge,
+        "forwards",
+        ("state",),
+        "Messages of the cross-reference for the Registry that wait, or were refused.",
+        "mostrecent",
+    ),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -248,6 +255,12 @@ def outbox_depth(service: str, waiting: int, dead: int, oldest: float) -> None:
     _child("outbox_waiting", service).set(waiting)
     _child("outbox_dead", service).set(dead)
     _child("outbox_oldest_seconds", service).set(oldest)
+
+
+def forwards(waiting: int, refused: int) -> None:
+    """Say how many messages for the Registry wait, and how many it refused."""
+    _child("forwards", "waiting").set(waiting)
+    _child("forwards", "refused").set(refused)
 
 
 def render() -> bytes:
