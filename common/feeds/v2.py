@@ -63,8 +63,8 @@ class Events:
                 log.warning("refused: %s", refusal.reason)
                 refusal = Refusal(refusal.ack, refusal.condition, refusal.where, f"{refusal.reason} [{name}]")
             log.info("answered", extra=told)
-            if watch.ours >= slow.BOUNDS.request:
-                slow.tell_request(watch)
+            if seconds >= slow.BOUNDS.request:
+                slow.tell_request(label, outcome, seconds, watch)
             checkpoint("answer.started")
             # MSH-10 of an acknowledgement has 20 characters before version 2.7.
             return acknowledgement(message, now=self._now(), control_id=name[:20], refusal=refusal)
@@ -79,7 +79,6 @@ class Events:
             check_header(message, self._table)
             event = self._table[message.event]
             label = event.transaction
-            stages.name(label)
             if problem := event.act(message):
                 return label, message, Refusal(Ack.ERROR, problem.condition, _SIDES[problem.side], problem.reason)
         except Hl7Refused as refused:

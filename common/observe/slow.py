@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from common.observe.stages import Watch, current
+from common.observe.stages import Watch
 
 log = logging.getLogger("portolan.slow")
 
@@ -15,47 +15,46 @@ _MOST_SHAPE: Final = 2_000
 
 @dataclass(slots=True)
 class Bounds:
-    """From how many seconds on something is slow."""
+    """From how many seconds on something is slow, in this service."""
 
     statement: float = 0.5
     request: float = 2.0
+    service: str = "other"
 
 
 BOUNDS: Final = Bounds()
 
 
-def configure(*, statement: float, request: float) -> None:
+def configure(service: str, *, statement: float, request: float) -> None:
     """Have this process log what takes longer, in seconds."""
-    BOUNDS.statement, BOUNDS.request = statement, request
+    BOUNDS.service, BOUNDS.statement, BOUNDS.request = service, statement, request
 
 
 def tell_statement(name: str, sql: str, seconds: float, rows: int | None) -> None:
     """Log a statement; its text holds places for values, and no values."""
-    watch = current()
     told = {
-        "transaction": watch.transaction if watch else None,
         "duration_ms": round(seconds * 1000, 1),
         "rows": rows,
         "statement": name,
         "sql": " ".join(sql.split())[:_MOST_SHAPE],
     }
     log.warning("a slow statement: %s", name, extra=told)
-    _count(watch.service if watch else "other", "statement")
+    _count("statement")
 
 
-def tell_request(watch: Watch) -> None:
-    """Log a request, and where its time went."""
+def tell_request(transaction: str, outcome: str, seconds: float, watch: Watch | None) -> None:
+    """Log a request, and where its time went, if it was watched."""
     told = {
-        "transaction": watch.transaction,
-        "outcome": watch.outcome,
-        "duration_ms": round(watch.ours * 1000, 1),
-        "stages_ms": watch.milliseconds(),
+        "transaction": transaction,
+        "outcome": outcome,
+        "duration_ms": round(seconds * 1000, 1),
+        "stages_ms": watch.milliseconds() if watch is not None else None,
     }
-    log.warning("a slow request: %s", watch.transaction, extra=told)
-    _count(watch.service, "request")
+    log.warning("a slow request: %s", transaction, extra=told)
+    _count("request")
 
 
-def _count(service: str, kind: str) -> None:
+def _count(kind: str) -> None:
     from common.observe import metrics  # here, since it looks for its directory when it is imported
 
-    metrics.slow(service, kind)
+    metrics.slow(BOUNDS.service, kind)

@@ -45,7 +45,7 @@ class HttpAnswer:
     body: bytes | Pieces
     status: int
     headers: dict[str, str]
-    sent: Callable[[], object] = lambda: None
+    sent: Callable[[], object] | None = None
 
     @property
     def pieces(self) -> Pieces:
@@ -77,7 +77,8 @@ class Sending:
     def close(self) -> None:
         """Called by the server (PEP 3333), also when the client has gone."""
         self._answer.close()
-        self._answer.sent()
+        if self._answer.sent is not None:
+            self._answer.sent()
 
 
 @dataclass(frozen=True, slots=True)

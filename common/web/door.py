@@ -47,6 +47,7 @@ log = logging.getLogger("portolan.door")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _CORRELATION: Final = "HTTP_" + CORRELATION.upper().replace("-", "_")
+_FEW_DIGITS: Final = 5  # of its length in bytes; the server takes in whole what is larger still
 _PHRASES: Final[Mapping[int, str]] = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -151,7 +152,8 @@ class Door:
     def post(self) -> Response:
         """One message, where it has come by Flask's ways."""
         answer = self.answer(request.environ)
-        answer.sent()
+        if answer.sent is not None:
+            answer.sent()
         made = Response(answer.body, answer.status, answer.headers)
         if "Content-Type" not in answer.headers:
             del made.headers["Content-Type"]
@@ -166,7 +168,7 @@ class Door:
                 return wsgi(environ, start_response)
             answer = self.answer(environ)
             start_response(f"{answer.status} {_PHRASES[answer.status]}", list(answer.headers.items()))
-            return Sending(answer)
+            return Sending(answer) if answer.sent is not None else answer.pieces
 
         return entrance
 
@@ -177,24 +179,24 @@ class Door:
             correlation.bind(correlation.accepted(environ.get(_CORRELATION))),
             metrics.in_flight(service),
         ):
-            watch = stages.begin(service, spans.asked(environ))
+            started = time.perf_counter()
+            watch = stages.sample(service, spans.asked(environ), small=_is_small(environ))
             try:
-                response, watch.transaction, watch.outcome = self._answered(environ)
+                response, label, outcome = self._answered(environ)
             except BaseException:
-                watch.end()
+                if watch is not None:
+                    watch.end()
                 raise
-            seconds = time.perf_counter() - watch.started
-            metrics.request(service, watch.transaction, watch.outcome, seconds)
-            told = {
-                "transaction": watch.transaction,
-                "outcome": watch.outcome,
-                "duration_ms": round(seconds * 1000, 2),
-            }
+            seconds = time.perf_counter() - started
+            metrics.request(service, label, outcome, seconds)
+            told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
             log.info("answered", extra=told)
-            watch.enter(Stage.SEND)
-            if watch.ours >= slow.BOUNDS.request:
-                slow.tell_request(watch)
-            response.sent = watch.end
+            if watch is not None:
+                watch.transaction, watch.outcome = label, outcome
+                watch.enter(Stage.SEND)
+                response.sent, seconds = watch.end, watch.ours
+            if seconds >= slow.BOUNDS.request:
+                slow.tell_request(label, outcome, seconds, watch)
             return response
 
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
@@ -203,7 +205,6 @@ class Door:
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
                 heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
-                stages.name(heard.label)
                 if message.way is not None and message.way.reply is not None:
                     response, outcome = self._elsewhere(message, parts)
                     return response, heard.label, outcome
@@ -358,6 +359,12 @@ def _related(fault: SoapFault, message: Message | None) -> SoapFault:
     if message is not None:
         fault.relates_to = message.envelope.message_id
     return fault
+
+
+def _is_small(environ: Mapping[str, Any]) -> bool:
+    """Whether a message was there before its thread was, so that none of the thread's time is its sender's."""
+    told = environ.get("CONTENT_LENGTH") or ""
+    return len(told) <= _FEW_DIGITS and told.isdigit()
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -20,7 +20,7 @@ _TALKATIVE = "opentelemetry"
 
 def observe(service: str, settings: Settings, threads: int = 0) -> None:
     """Begin, in a process that serves; it has so many ``threads``, or those of the service's workers."""
-    slow.configure(statement=settings.slow_query, request=settings.slow_request)
+    slow.configure(service, statement=settings.slow_query, request=settings.slow_request)
     begin_tracing(service, settings)
     # Imported here: it looks for its directory when it is imported, and that is prepared by now.
     metrics = importlib.import_module("common.observe.metrics")

@@ -15,7 +15,7 @@ from identity.rules.identifiers import Key
 from identity.store import conflicts, forwarding, schema
 from tests.servers.process import free_port
 
-NHS, LOCAL = Key("9990001006", "2.16.840.1.113883.2.1.4.1"), Key("L1", "2.999.1")
+NHS, LOCAL = Key("2.16.840.1.113883.2.1.4.1", "9990001006"), Key("2.999.1", "L1")
 
 
 def settings(folder: Path, **more: str) -> Settings:
@@ -89,9 +89,11 @@ def test_what_waits_for_an_administrator_is_told(tmp_path: Path) -> None:
 
     assert bad(found) == {
         "conflicts of patients' ids that wait for an administrator: 1": "`portolan identity conflicts` lists them.",
-        "messages that the Registry refused: 1": "`portolan identity forwards` says why; then `--again` or `--discard`.",
+        "messages that the Registry refused: 1": (
+            "`portolan identity forwards` says why; then `--again` or `--discard`."
+        ),
     }
-    assert not any(NHS.root in each.text for each in found)
+    assert not any(NHS.extension in each.text for each in found)
 
 
 def test_what_waits_for_nobody_is_told(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
+    monkeypatch.setattr(stages, "_next", 0.0)
     monkeypatch.setattr(stages, "time", made)
     return made
 
@@ -106,7 +107,6 @@ def test_times_are_there_soon_without_anybody_asking() -> None:
 def test_nothing_is_noted_outside_of_a_request() -> None:
     with aside(Stage.SQL):
         stages.enter(Stage.RULES)
-        stages.name("ITI-X")
 
     assert stages.current() is None
 
@@ -120,30 +120,62 @@ def test_a_request_that_ends_is_no_longer_the_current_one() -> None:
     assert stages.current() is None
 
 
-def test_a_slow_statement_is_told_by_name_and_size(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slow_statement_is_told_by_name_and_size(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = 'portolan_slow_total{kind="statement",service="registry"}'
     before = value(line)
-    with caplog.at_level(logging.WARNING), stages.watched("registry") as watch:
-        watch.transaction = "ITI-18"
+    monkeypatch.setattr(slow.BOUNDS, "service", "registry")
+    with caplog.at_level(logging.WARNING):
         slow.tell_statement("finding: SELECT entry", "SELECT a\n  FROM entry\n WHERE b = $1", 0.75, 12)
 
     [record] = caplog.records
     assert record.__dict__["statement"] == "finding: SELECT entry"
     assert record.__dict__["sql"] == "SELECT a FROM entry WHERE b = $1"
     assert (record.__dict__["rows"], record.__dict__["duration_ms"]) == (12, 750.0)
-    assert record.__dict__["transaction"] == "ITI-18"
     assert value(line) == before + 1
 
 
-def test_a_slow_request_is_told_with_its_stages(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_slow_request_is_told_with_its_stages_if_they_are_known(
+    caplog: pytest.LogCaptureFixture, watched: bool
+) -> None:
     with caplog.at_level(logging.WARNING), stages.watched("registry") as watch:
-        watch.transaction, watch.outcome = "ITI-42", "Success"
         watch.note(Stage.SQL, 0.0, 1.5)
-        slow.tell_request(watch)
+        slow.tell_request("ITI-42", "Success", 1.75, watch if watched else None)
 
     [record] = caplog.records
-    assert record.__dict__["stages_ms"]["sql"] == 1500.0
-    assert record.__dict__["outcome"] == "Success"
+    assert (record.__dict__["transaction"], record.__dict__["outcome"]) == ("ITI-42", "Success")
+    assert record.__dict__["duration_ms"] == 1750.0
+    assert record.__dict__["stages_ms"] == ({"sql": 1500.0} if watched else None)
+
+
+def test_of_many_small_requests_some_are_watched_and_of_few_all(clock: Clock) -> None:
+    def asked(seconds: float, *, small: bool = True) -> bool:
+        clock.now += seconds
+        watch = stages.sample("registry", small=small)
+        if watch is not None:
+            watch.end()
+        return watch is not None
+
+    assert [asked(0.010) for _ in range(20)] == [True] * 20
+    assert sum(asked(0.001) for _ in range(100)) == pytest.approx(20, abs=4)
+    assert [asked(0.0, small=False) for _ in range(3)] == [True] * 3
+    assert stages.current() is None
+
+
+def test_one_that_is_not_watched_does_not_count_to_the_last_one_that_was(clock: Clock) -> None:
+    clock.now += 1
+    forgotten = stages.sample("registry", small=True)
+    clock.now += 0.001
+    assert stages.sample("registry", small=True) is None
+    stages.enter(Stage.RULES)
+    with aside(Stage.SQL):
+        clock.now += 1
+
+    assert forgotten is not None
+    assert forgotten.spent == {}
+    assert stages.current() is None
 
 
 def test_the_time_of_transfers_is_not_ours(clock: Clock) -> None:
@@ -167,7 +199,6 @@ def _seconds_for(requests: int) -> float:
     began = time.perf_counter()
     for _ in range(requests):
         watch = stages.begin("registry")
-        stages.name("ITI-18")
         for first, _ in pairwise((Stage.PARSE, Stage.RULES, Stage.SERIALISE, Stage.SEND)):
             watch.enter(first)
         watch.note(Stage.SQL, began, began)
