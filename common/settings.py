@@ -27,6 +27,7 @@ from common.settings_types import (
     destinations,
     duration,
     folder,
+    fraction,
     namespaces,
     oid,
     row_of,
@@ -320,6 +321,21 @@ class Settings:
         choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."
     )
     metrics: bool = setting(boolean(), True, "Whether `/metrics` is served.")
+    slow_query: float = setting(
+        duration(0.0001, _DAY), 0.5, "From which time on an SQL statement is logged as slow, without its values."
+    )
+    slow_request: float = setting(
+        duration(0.0001, _DAY), 2.0, "From which time on a request is logged as slow, the transfer itself not counted."
+    )
+    trace_endpoint: str = setting(
+        web(),
+        "",
+        "Collector that traces are sent to by OTLP over HTTP, such as `http://collector:4318`; without a path it is "
+        "`/v1/traces`. None are made when empty. Needs the extra `tracing`.",
+    )
+    trace_share: float = setting(
+        fraction(), 1.0, "Share of the traces that begin here which are recorded; a caller decides on its own."
+    )
 
     @property
     def database_url(self) -> str:

@@ -20,6 +20,7 @@ from repository.retrieve import Retrieve
 from repository.routes import Routes, door
 from repository.settling import Settling, Sweeper
 from repository.storage import DocumentStore, open_store
+from repository.storage.watched import WatchedStore
 
 
 def storage(settings: Settings) -> DocumentStore:
@@ -63,7 +64,7 @@ def create_app(
 
     With ``deliver`` it takes part in asynchronous exchange; its outbox has to be migrated already.
     """
-    kept = store or storage(settings)
+    kept: DocumentStore = WatchedStore(store or storage(settings))
     registry = registry_client(settings)
     settling = Settling(kept, registry)
     provide = Provide(

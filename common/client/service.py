@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from common.client.channel import Channel, Reply, Tls
 from common.client.contents import Content
@@ -13,7 +14,7 @@ from common.client.incoming import Answer, AnswerLimits
 from common.client.operations import call
 from common.client.receiver import Arrived, AsyncReceiver, Expected
 from common.client.soap import CORRELATION
-from common.observe import correlation
+from common.observe import correlation, spans
 from common.soap.envelope import ANONYMOUS
 from common.soap.mtom import MtomWriter
 from common.standard.transactions import Transaction
@@ -93,7 +94,7 @@ class Service:
         ``assertion`` gives the signed SAML assertion that says who asks, anew for each message.
         """
         self._assertion = assertion
-        self._url = url
+        self._url, self._host = url, urlsplit(url).hostname or ""
         self._receiver = receiver
         self._limits = limits or AnswerLimits()
         self._channel = Channel(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
@@ -109,8 +110,9 @@ class Service:
     ) -> Iterator[Answer]:
         """The answer, to be read within the block; NotReached, NoAnswer, FaultReceived, ValueError for a bad body."""
         with ExitStack() as stack:
+            traced = stack.enter_context(spans.calling(transaction.label, self._host))
             expected = stack.enter_context(self._receiver.expecting()) if self._receiver is not None else None
-            reply = self._asked(transaction, body, message_id, attachments, expected)
+            reply = self._asked(transaction, body, message_id, attachments, expected, traced)
             stack.callback(reply.close)
             answer = Answer(reply, self._limits, message_id, strict=isinstance(reply, Arrived))
             stack.callback(answer.close)
@@ -123,14 +125,15 @@ class Service:
         message_id: str,
         attachments: Sequence[Attachment],
         expected: Expected | None,
+        traced: dict[str, str],
     ) -> Reply | Arrived:
         """The answer in the HTTP response; or, where that only says that there will be one, the one that comes."""
 
         def post(envelope: bytes, content_type: str) -> Reply:
             if not transaction.always_mtom:
-                return self._channel.post(_Simple(envelope), self._headers(content_type))
+                return self._channel.post(_Simple(envelope), self._headers(content_type) | traced)
             writer = MtomWriter(transaction.action)
-            return self._channel.post(_Mtom(writer, envelope, attachments), self._headers(writer.content_type))
+            return self._channel.post(_Mtom(writer, envelope, attachments), self._headers(writer.content_type) | traced)
 
         told = self._assertion() if self._assertion is not None else b""
         reply_to = expected.url if expected is not None else ANONYMOUS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from lxml import etree
 
 from common.client.connections import Connections, NoAnswer
 from common.ebxml.objects import Element
-from common.observe import correlation
+from common.observe import correlation, spans
+from common.observe.stages import Stage, aside
 from common.soap.content_type import MimeError, parse_content_type
 from common.soap.encoding import XmlRefused
 from common.soap.envelope import ANONYMOUS, read_envelope, write_envelope
@@ -23,7 +25,7 @@ class SoapClient:
     """Sends messages to one SOAP address."""
 
     def __init__(self, url: str, connections: Connections, limits: XmlLimits) -> None:
-        self._url = url
+        self._url, self._host = url, urlsplit(url).hostname or ""
         self._connections = connections
         self._limits = limits
 
@@ -40,7 +42,8 @@ class SoapClient:
             "Content-Type": f'application/soap+xml; charset=UTF-8; action="{transaction.action}"',
             CORRELATION: correlation.current() or correlation.new(),
         }
-        answer = self._connections.post(envelope, headers)
+        with aside(Stage.REGISTRY, None), spans.calling(transaction.label, self._host) as more:
+            answer = self._connections.post(envelope, headers | more)
         return self._body(answer.body, answer.content_type)
 
     def _body(self, data: bytes, content_type: str) -> Element:

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
@@ -25,6 +26,8 @@ log = logging.getLogger("portolan.http")
 
 BACKLOG: Final = 1024
 WATCHED: Final = ("/live", "/ready", "/metrics")
+LAST: Final[list[Callable[[], object]]] = []
+"""What a worker does before it ends: filled by what it serves."""
 _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _MOST_FAILURES: Final = 5
@@ -145,6 +148,9 @@ class _Parent:
         except BaseException:
             log.exception("a worker cannot serve")
         finally:
+            for each in LAST:
+                with suppress(Exception):
+                    each()
             logging.shutdown()
             sys.stdout.flush()
             sys.stderr.flush()

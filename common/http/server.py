@@ -292,6 +292,7 @@ class Server:
                 self._busy += 1
                 refused = False
         if refused:
+            self._limits.refused()
             self._say(connection, 503, "busy: try again\n", ("Retry-After", "2"))
             self._linger(connection)
             return None

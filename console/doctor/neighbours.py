@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from common.settings import Settings
 from common.tls import Unusable, of_client, reason
+from console.doctor import identity
 from console.doctor.finding import Finding, Findings, fail, ok, warn
 
 _PATIENCE: Final = 5.0
@@ -29,6 +30,8 @@ def addresses(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "registry", settings.registry_url
     for uid, address in settings.repository_addresses.items():
         yield ("repository" if uid == settings.repository_uid else f"repository {uid}"), address
+    if identity.is_used(settings):
+        yield "identity", settings.identity_url
 
 
 def look(settings: Settings) -> Findings:

@@ -16,6 +16,7 @@ from common.settings import Settings
 from common.settings_types import split_bind
 from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
+from console.serving.observing import refusals, see_that_it_can
 from console.serving.parent import end_with_parent
 from console.serving.services import Service, shown_storage
 
@@ -33,7 +34,12 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     end_with_parent()
     _prepare(service, settings, migrate)
     make = getattr(importlib.import_module("console.wsgi"), service.name)
-    limits = Limits(service.threads(settings), idle=settings.idle_timeout, total=settings.request_timeout)
+    limits = Limits(
+        service.threads(settings),
+        idle=settings.idle_timeout,
+        total=settings.request_timeout,
+        refused=refusals(service.name),
+    )
     try:
         serve(
             make,
@@ -62,6 +68,7 @@ def _places(service: Service, settings: Settings) -> list[Place]:
 def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
     configure(settings.log_level, settings.log_format, service.name)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    see_that_it_can(settings)
     try:
         workers.prepare(settings.data, service.name)
     except OSError as error:
