@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import statistics
 import threading
 import time
@@ -24,9 +25,11 @@ class WrongAnswerError(AssertionError):
 class Connection:
     """One HTTP/1.1 connection; reads answers with Content-Length or chunks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
         self._socket = socket.create_connection((parts.hostname or "", parts.port or 80), 120)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=parts.hostname)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(1024 * 1024)
 
@@ -158,14 +161,14 @@ def measure(
     return Figures(name, count, seconds, tuple(latencies), spent / count, largest_memory(pids), payload)
 
 
-def _run(url: str, requests: Sequence[Request], connections: int) -> list[float]:
+def _run(url: str, requests: Sequence[Request], connections: int, tls: ssl.SSLContext | None = None) -> list[float]:
     latencies: list[float] = []
     errors: list[BaseException] = []
     lock = threading.Lock()
     waiting = iter(requests)
 
     def work() -> None:
-        connection = Connection(url)
+        connection = Connection(url, tls)
         own: list[float] = []
         try:
             while not errors:

@@ -150,9 +150,7 @@ class Server:
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = str(address[0]) if address else ""
-        connection = Connection(sock, peer) if self._tls is None else self._secured(sock, peer, self._tls)
-        if connection is None:
-            return True
+        connection = Connection(sock, peer) if self._tls is None else SecureConnection(sock, peer, self._tls)
         self._connections[connection.fd] = connection
         self._share.count(len(self._connections))
         if len(self._connections) >= self._limits.connections:
@@ -161,16 +159,6 @@ class Server:
         connection.deadline = time.monotonic() + patience
         self._epoll.register(connection.fd, _READ)
         return True
-
-    @staticmethod
-    def _secured(sock: socket.socket, peer: str, tls: Renewed) -> Connection | None:
-        """A connection on which hands are still to be shaken; ``None`` where the other side has gone already."""
-        try:
-            wrapped = tls().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        except OSError:
-            sock.close()
-            return None
-        return SecureConnection(wrapped, peer, tls)
 
     def _shake(self, connection: Connection) -> None:
         """Go on with a handshake, which has its time as a whole; whoever is not admitted is told by an alert only."""
