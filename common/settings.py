@@ -28,6 +28,8 @@ from common.settings_types import (
     duration,
     folder,
     fraction,
+    header,
+    ips,
     namespaces,
     oid,
     row_of,
@@ -289,6 +291,14 @@ class Settings:
         "File that lists who of those that are trusted may connect, one `sha256:HEX` or `name:DNS-NAME` a line; "
         "everybody when empty.",
     )
+    tls_proxies: str = setting(
+        ips(), "", "Addresses of proxies that end TLS, the only ones that may connect then; see tls_proxy_header."
+    )
+    tls_proxy_header: str = setting(
+        header(),
+        "X-Client-Cert",
+        "Header in which they pass the client's certificate on, as PEM, URL-encoded.",
+    )
     tls_check_names: bool = setting(
         boolean(), True, "Whether a service that is called has to show a certificate of the name that it is called by."
     )
@@ -432,16 +442,9 @@ def _conflicts(settings: Settings) -> Iterator[str]:
     yield from _same_ports(settings)
     if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
         yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
-    for name in ("tls_key", "tls_trust", "tls_crl", "tls_peers"):
-        if getattr(settings, name) and not settings.tls_certificate:
-            yield f"{name} is set, so tls_certificate must be set too."
+    yield from _tls_conflicts(settings)
     if settings.xua != "off" and not settings.xua_issuers:
         yield f"xua is {settings.xua}, so xua_issuers must be set too."
-    if settings.xua_systems and not settings.tls_trust:
-        yield "xua_systems is set, so tls_trust must be set too: systems are known by their certificates."
-    for name in ("tls_crl", "tls_peers"):
-        if getattr(settings, name) and not settings.tls_trust:
-            yield f"{name} is set, so tls_trust must be set too: nobody is asked for a certificate without it."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
@@ -465,6 +468,20 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         )
     if settings.repository_addresses[settings.repository_uid] != settings.repository_url:
         yield f"repositories gives {settings.repository_uid} another address than repository_url; keep one of them."
+
+
+def _tls_conflicts(settings: Settings) -> Iterator[str]:
+    proxied = bool(settings.tls_proxies)
+    if proxied and settings.tls_certificate and settings.tls_trust:
+        yield "tls_proxies and tls_trust are both set; TLS is ended by the proxy or here."
+    for name in ("tls_key", "tls_trust", "tls_crl"):
+        if getattr(settings, name) and not settings.tls_certificate:
+            yield f"{name} is set, so tls_certificate must be set too."
+    if settings.tls_crl and not settings.tls_trust:
+        yield "tls_crl is set, so tls_trust must be set too: nobody is asked for a certificate without it."
+    for name in ("tls_peers", "xua_systems"):
+        if getattr(settings, name) and not settings.tls_trust and not proxied:
+            yield f"{name} is set, so tls_trust or tls_proxies must be set too: peers are known by their certificates."
 
 
 def _same_ports(settings: Settings) -> Iterator[str]:

@@ -3,6 +3,7 @@
 The table itself is in `common/settings.py`.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
@@ -253,6 +254,31 @@ def split_addresses(value: str) -> dict[str, str]:
             raise ValueError(pair)
         found[uid] = address
     return found
+
+
+def split_ips(value: str) -> list[str]:
+    """IP addresses with commas between, each as it is usually written; ValueError for what is none."""
+    return [str(ipaddress.ip_address(part.strip())) for part in value.split(",") if part.strip()]
+
+
+def ips() -> Kind[str]:
+    """IP addresses."""
+
+    def parse(value: str) -> str:
+        return ",".join(split_ips(value))
+
+    return Kind("a list of IP addresses, with commas between", parse)
+
+
+def header() -> Kind[str]:
+    """The name of a field of HTTP."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", value):
+            raise ValueError(value)
+        return value
+
+    return Kind("a name of letters, digits and dashes", parse)
 
 
 def addresses() -> Kind[str]:

@@ -10,6 +10,7 @@ import os
 from common.http.exchange import Wsgi
 from common.observe.logging import configure
 from common.settings import Settings, load
+from common.web.proxied import as_set
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
@@ -27,7 +28,7 @@ def registry() -> Wsgi:
     settings = _begin("registry")
     from registry.app import create_app
 
-    return create_app(settings).wsgi_app
+    return as_set(create_app(settings).wsgi_app, settings)
 
 
 def repository() -> Wsgi:
@@ -35,7 +36,7 @@ def repository() -> Wsgi:
     settings = _begin("repository")
     from repository.app import create_app
 
-    return create_app(settings).wsgi_app
+    return as_set(create_app(settings).wsgi_app, settings)
 
 
 def identity() -> Wsgi:
@@ -43,4 +44,4 @@ def identity() -> Wsgi:
     settings = _begin("identity")
     from identity.app import create_app
 
-    return create_app(settings).wsgi_app
+    return as_set(create_app(settings).wsgi_app, settings)

@@ -1,6 +1,6 @@
 """Mutual TLS of nodes (ITI-19): contexts after BCP 195, renewed as their files are, and who the other side is."""
 
-from common.tls.contexts import Files, Renewed, Role, Unusable, of_client, of_server
+from common.tls.contexts import Files, Renewed, Role, Unusable, allowed_of, of_client, of_server
 from common.tls.peer import PEER, Allowed, BadAllowList, Peer
 from common.tls.refusals import reason
 
@@ -13,6 +13,7 @@ __all__ = [
     "Renewed",
     "Role",
     "Unusable",
+    "allowed_of",
     "of_client",
     "of_server",
     "reason",

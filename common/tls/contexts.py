@@ -141,7 +141,7 @@ def _told(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def allowed(files: Files) -> Allowed:
+def allowed_of(files: Files) -> Allowed:
     """Who may connect; Unusable."""
     try:
         return Allowed.from_file(files.peers)
@@ -172,7 +172,7 @@ class Renewed:
         self._files, self._role = files, role
         self._lock = threading.Lock()
         self._seen = self._state()
-        self._context, self.allowed = made(files, role), allowed(files)
+        self._context, self.allowed = made(files, role), allowed_of(files)
         self._looked = time.monotonic()
 
     def __call__(self) -> ssl.SSLContext:
@@ -191,7 +191,7 @@ class Renewed:
             return
         self._seen = state
         try:
-            self._context, self.allowed = made(self._files, self._role), allowed(self._files)
+            self._context, self.allowed = made(self._files, self._role), allowed_of(self._files)
         except Unusable as error:
             log.error("changed certificates cannot be used, those from before stay in force: %s", error)
         else:

@@ -14,7 +14,7 @@ from common.observe import workers
 from common.observe.logging import configure
 from common.settings import Settings
 from common.settings_types import split_bind
-from common.tls import Unusable, of_server
+from common.tls import Unusable, allowed_of, of_server
 from console.failure import HOPELESS, Failure
 from console.serving.observing import refusals, see_that_it_can
 from console.serving.parent import end_with_parent
@@ -56,6 +56,7 @@ def _places(service: Service, settings: Settings) -> list[Place]:
     """Where it listens; Failure when the files of TLS cannot be used."""
     try:
         tls = of_server(settings.tls_files)
+        allowed_of(settings.tls_files)
     except Unusable as error:
         raise Failure(f"TLS cannot be served: {error}.", "`portolan doctor` looks closer.", code=HOPELESS) from error
     host, port = service.host_and_port(settings)
