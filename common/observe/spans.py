@@ -7,6 +7,7 @@ correlation id; no value of a message, no text of an error, and no address but t
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from common.observe import correlation, stages, trace_context
 _QUIET: Final = ("Success", "PartialSuccess", "Accepted", "AA", "AE", "AR", "OK", "NF")
 
 _MOST_LEAVES: Final = 200
+_LAST_SECONDS: Final = 3.0
 
 _tracer: Any = None
 _provider: Any = None
@@ -64,12 +66,13 @@ def traces_at(endpoint: str) -> str:
 
 
 def close() -> None:
-    """Send what is left, within a few seconds."""
+    """Send what is left, within a few seconds; a collector that does not answer is not waited for longer."""
     global _provider, _tracer
-    if _provider is not None:
-        _provider.force_flush(3_000)
-        _provider.shutdown()
-        _provider = _tracer = None
+    provider, _provider, _tracer = _provider, None, None
+    if provider is not None:
+        ending = threading.Thread(target=provider.shutdown, name="traces", daemon=True)
+        ending.start()
+        ending.join(_LAST_SECONDS)
 
 
 class Trace:

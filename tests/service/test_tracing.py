@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
+from common.http.connection import Connection
+from common.http.head import read_head
+from common.http.limits import Limits
+from common.http.server import Server
 from common.model import LocalizedString
 from common.standard.transactions import ITI_18
+from console.serving.observing import refusals
 from tests.factories import a_document, a_patient_id, a_submission
 from tests.feeds import Pas, admitted
 from tests.running import Pair, a_pair
 from tests.servers.otlp import Collector, Span
-from tests.servers.process import eventually
+from tests.servers.process import eventually, free_port
+from tests.unit.common.observe.test_metrics import value
 from tests.unit.console.running import Place
 from tests.wire import STATUS, Services, answer, envelope, mtom_provide, query_body
 
@@ -215,3 +224,51 @@ def test_our_own_client_is_where_a_trace_begins(traced: Traced, tmp_path: Path) 
     assert by_name(spans, "registry", "ITI-18").parent == by_name(spans, "client", "ITI-18").id
     assert traced.collector.paths == {"/v1/traces"}
     assert patient.encode() not in traced.collector.bytes
+
+
+def test_metrics_show_stages_capacity_and_disks(traced: Traced) -> None:
+    provided(traced, {}, a_patient_id())
+
+    def shown(url: str) -> str:
+        return requests.get(f"{url.rpartition('/')[0]}/metrics", timeout=10).text
+
+    registry, repository = shown(traced.services.registry), shown(traced.services.repository)
+    stage = 'portolan_stage_seconds_count{{service="{0}",stage="{1}",transaction="{2}"}}'
+    for name in ("receive", "parse", "rules", "sql", "commit", "serialise", "send"):
+        assert stage.format("registry", name, "ITI-42") in registry, name
+    for name in ("receive", "storage", "registry", "send"):
+        assert stage.format("repository", name, "ITI-41") in repository, name
+    # The listener for patient feeds belongs to the Registry, and has threads of its own.
+    assert 'portolan_capacity{service="registry"} 24.0' in registry
+    assert 'portolan_capacity{service="repository"} 32.0' in repository
+    for disk in ("data", "documents"):
+        assert f'portolan_disk_free_bytes{{disk="{disk}"}}' in repository
+
+
+def test_a_collector_that_is_away_costs_nobody_anything(tmp_path: Path) -> None:
+    pair = a_pair(tmp_path, {"TRACE_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
+    pair.registry.start()
+    for _ in range(3):
+        found = pair.services.simple(pair.registry.url, _find(a_patient_id()))
+        assert found.registry_status == "Success"
+    began = time.monotonic()
+
+    assert pair.registry.stop() == 0
+    assert time.monotonic() - began < 15
+
+
+def test_requests_that_are_refused_are_counted() -> None:
+    line = 'portolan_refused_total{service="registry"}'
+    before = value(line)
+    served, ours = socket.socketpair()
+    served.setblocking(False)
+    ours.settimeout(5)
+    limits = Limits(0, idle=1, total=1, waiting=0, refused=refusals("registry"))
+    with socket.create_server(("127.0.0.1", 0)) as listener, ours, served:
+        connection = Connection(served, "")
+        server = Server(lambda *_: [], listener, limits)
+        server._epoll.register(connection.fd, 0)
+        server._engage(connection, read_head(b"GET / HTTP/1.1\r\nHost: x"), b"")
+
+        assert ours.recv(1000).startswith(b"HTTP/1.1 503 ")
+    assert value(line) == before + 1

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from functools import cache
 from typing import Any
 
 import pytest
+import yaml
 
 from common.settings import TABLE, load
 from common.settings_sources import PREFIX
-from tests.servers.deploy_tools import against_kubernetes, linted, rendered
+from tests.servers.deploy_tools import ROOT, against_kubernetes, linted, rendered
 from tests.servers.fixtures import do_without
 from tests.servers.process import Unavailable
 
@@ -306,3 +308,15 @@ def test_only_the_services_own_addresses_are_let_through() -> None:
     assert {(path["path"], path["pathType"]) for path in rule["http"]["paths"]} == {
         ("/registry", "Exact"), ("/repository", "Exact"), ("/identity", "Exact")
     }  # fmt: skip
+
+
+def test_the_guide_s_example_can_be_installed() -> None:
+    page = (ROOT / "docs/operations/kubernetes.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(# site\.yaml\n.*?)```", page, re.DOTALL)
+    try:
+        [objects] = rendered([yaml.safe_load(example)])
+    except Unavailable as reason:
+        do_without(reason)
+        return
+    assert isinstance(objects, list), objects
+    assert {each["kind"] for each in objects} >= {"Deployment", "Job", "Ingress", "NetworkPolicy"}

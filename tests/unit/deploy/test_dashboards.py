@@ -157,3 +157,14 @@ def test_each_alert_is_tested_to_fire_and_not_to() -> None:
 
     assert {rule["alertname"] for rule in tried if rule["exp_alerts"]} == names
     assert {rule["alertname"] for rule in tried if not rule["exp_alerts"]} == names
+
+
+def test_the_page_on_observing_names_every_metric_stage_and_setting_as_it_is() -> None:
+    page = (ROOT / "docs/operations/observing.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`(portolan_\w+)`", page):
+        assert name.removeprefix("portolan_") in ROWS, name
+    table = page.partition("## Stages")[2].partition("## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [stage.value for stage in Stage]
+    for name in ("slow_query", "slow_request", "trace_endpoint", "trace_share"):
+        assert name in SETTINGS
+        assert name in page.replace("PORTOLAN_TRACE_ENDPOINT", "trace_endpoint")
