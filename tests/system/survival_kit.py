@@ -39,6 +39,8 @@ from tests.factories import (
 from tests.running import ROOT, Pair
 from tests.wire import STATUS, Answer, Services, answer, envelope, mtom, mtom_provide, query_body, retrieve_body
 
+ELSEWHERE: Final = "2.999.826.9.9"
+"""A repository that is not ours: where documents are that are registered without being sent to it."""
 SIMPLE: Final = "application/soap+xml; charset=UTF-8"
 DEPRECATED: Final = "XDSRegistryDeprecatedDocumentError"
 COME_AGAIN: Final = frozenset(

@@ -24,13 +24,12 @@ from tests.factories import a_document, a_patient_id, a_submission, submit_objec
 from tests.running import Pair, a_pair, back_end
 from tests.servers.process import free_port
 from tests.servers.weather import Weather
-from tests.system.survival_kit import Told, a_letter, ask, check, retrieval
+from tests.system.survival_kit import ELSEWHERE, SIMPLE, Told, a_letter, ask, check, retrieval
 from tests.wire import STATUS, Services, envelope, query_body
 
 pytestmark = pytest.mark.system
 
 LONG: Final = os.environ.get("PORTOLAN_SURVIVAL_LONG") == "1"
-SIMPLE: Final = "application/soap+xml; charset=UTF-8"
 LARGE: Final = 3 * 2**20
 KNOWN: Final = a_patient_id()
 
@@ -121,7 +120,9 @@ def new(services: Services) -> Told:
 
 def registered(services: Services) -> Told:
     """ITI-42 of something new."""
-    message = envelope(ITI_42, submit_objects(a_submission(a_document(patient_id=a_patient_id()))))
+    message = envelope(
+        ITI_42, submit_objects(a_submission(a_document(patient_id=a_patient_id(), repository_unique_id=ELSEWHERE)))
+    )
     return ask(lambda: services.post(services.registry, message, SIMPLE))
 
 
