@@ -7,8 +7,6 @@ import itertools
 import json
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,12 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import requests
+from click.testing import CliRunner
 from lxml import etree
 from sqlalchemy import create_engine, select
 
 from common.ebxml.submission import read_submission
 from common.model import AssociationType, DocumentEntry
 from common.standard.transactions import ITI_18, ITI_43, ITI_57
+from console.cli import portolan
 from registry.store.tables import association, entry, submission_set
 from tests.factories import (
     a_document,
@@ -36,7 +36,7 @@ from tests.factories import (
     an_update,
     submit_objects,
 )
-from tests.running import ROOT, Pair
+from tests.running import Pair
 from tests.wire import STATUS, Answer, Services, answer, envelope, mtom, mtom_provide, query_body, retrieve_body
 
 ELSEWHERE: Final = "2.999.826.9.9"
@@ -55,6 +55,10 @@ COME_AGAIN: Final = frozenset(
     }
 )
 """What may be said while something is broken: each of them lets the source send the same message again."""
+
+
+LONG: Final = os.environ.get("PORTOLAN_SURVIVAL_LONG") == "1"
+"""Whether what takes long, or is like something that is tested anyway, is wanted too."""
 
 
 def seconds_of(name: str, default: float) -> float:
@@ -317,11 +321,15 @@ def load(services: Services, book: Book, *, threads: int, seconds: float, seed: 
             each.result()
 
 
+WITHOUT_FEEDS: Final = {"REGISTRY_MLLP_BIND": "off"}
+"""Nothing here listens to feeds, and a process less is started."""
+
+
 def check(pair: Pair, *options: str, differences: bool = False) -> dict[str, Any]:
     """What `portolan check` says; unless told otherwise nothing may differ."""
-    command = [sys.executable, "-m", "console", "check", "--json", *options]
-    done = subprocess.run(command, env=pair.registry.environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0 or (differences and done.returncode == 1), (done.stdout[-3000:], done.stderr[-3000:])
+    environment = {name: value for name, value in pair.registry.environment.items() if name.startswith("PORTOLAN_")}
+    done = CliRunner().invoke(portolan, ["check", "--json", *options], env=environment)
+    assert done.exit_code == 0 or (differences and done.exit_code == 1), (done.output[-3000:], done.exception)
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 

@@ -27,8 +27,14 @@ FAILED = RESPONSE.format(SUCCESS.replace("Success", "Failure"))[:-2] + (
 @contextmanager
 def started(folder: Path, respond: Respond) -> Iterator[tuple[Pair, FakeRegistry]]:
     """A pair whose Repository has another Registry before the real one."""
-    quick = {"CONNECT_TIMEOUT": "0.3s", "ANSWER_TIMEOUT": "2s", "SWEEP_AFTER": "3s", "SWEEP_EVERY": "0.2s"}
-    pair = a_pair(folder, quick)
+    quick = {
+        "CONNECT_TIMEOUT": "0.3s",
+        "ANSWER_TIMEOUT": "1s",
+        "SWEEP_AFTER": "2s",
+        "SWEEP_EVERY": "0.2s",
+        "REGISTRY_MLLP_BIND": "off",
+    }
+    pair = a_pair(folder, quick | {"REGISTRY_MLLP_BIND": "off"})
     pair.registry.start()
     with FakeRegistry(respond) as fake:
         pair.repository.start(PORTOLAN_REGISTRY_URL=fake.url)

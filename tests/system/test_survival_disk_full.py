@@ -18,7 +18,7 @@ from tests.factories import a_document, a_patient_id, a_submission, a_uuid, subm
 from tests.running import Pair, a_pair
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port
-from tests.system.survival_kit import ELSEWHERE, SIMPLE, a_letter, ask, check, retrieval
+from tests.system.survival_kit import ELSEWHERE, LONG, SIMPLE, WITHOUT_FEEDS, a_letter, ask, check, retrieval
 from tests.wire import Answer, answer, envelope
 
 pytestmark = pytest.mark.system
@@ -86,7 +86,7 @@ def disks(tmp_path: Path) -> Iterator[tuple[Pair, Path, Path]]:
             "LOG_LEVEL": "error",
             "ASYNC_REPLY_TO": "http://127.0.0.1:1/",
         }
-        pair = a_pair(tmp_path / "data", settings)
+        pair = a_pair(tmp_path / "data", settings | WITHOUT_FEEDS)
         pair.start()
         yield pair, documents, databases
         pair.stop()
@@ -145,7 +145,7 @@ def tablespace(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[tupl
         with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(f"CREATE TABLESPACE {name} LOCATION '{inner}'".encode())  # type: ignore[arg-type]
             connection.execute(f"CREATE DATABASE {name} TABLESPACE {name}".encode())  # type: ignore[arg-type]
-        pair = a_pair(tmp_path / "data", {"DATABASE": postgres_server.url(name), "LOG_LEVEL": "error"})
+        pair = a_pair(tmp_path / "data", {"DATABASE": postgres_server.url(name), "LOG_LEVEL": "error"} | WITHOUT_FEEDS)
         pair.start()
         yield pair, space
         pair.stop()
@@ -154,6 +154,7 @@ def tablespace(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[tupl
             connection.execute(f"DROP TABLESPACE {name}".encode())  # type: ignore[arg-type]
 
 
+@pytest.mark.skipif(not LONG, reason="PORTOLAN_SURVIVAL_LONG=1 runs it")
 def test_d9_a_postgresql_without_room_is_told_of_and_needs_nothing_but_room(tablespace: tuple[Pair, Path]) -> None:
     pair, space = tablespace
     first = provide(pair, 1_000)

@@ -16,7 +16,7 @@ from tests.running import Pair, a_pair
 from tests.servers.fixtures import do_without
 from tests.servers.postgres import InstalledPostgres, new_database, start_postgres
 from tests.servers.process import Unavailable
-from tests.system.survival_kit import Book, check, judged, load, seconds_of
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, seconds_of
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -44,7 +44,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Pair, InstalledPostgres, Installed
     hosts = "&".join(f"host=127.0.0.1:{each.port}" for each in (primary, standby))
     url = f"postgresql+psycopg://xds:xds@/{name}?{hosts}&target_session_attrs=read-write"
     quick = {"SWEEP_AFTER": "5s", "SWEEP_EVERY": "0.5s", "ANSWER_TIMEOUT": "4s", "CONNECT_TIMEOUT": "0.5s"}
-    pair = a_pair(tmp_path, quick | {"DATABASE": url, "LOG_LEVEL": "warning"})
+    pair = a_pair(tmp_path, quick | WITHOUT_FEEDS | {"DATABASE": url, "LOG_LEVEL": "warning"})
     pair.start()
     yield pair, primary, standby
     for each in (pair.repository, pair.registry):

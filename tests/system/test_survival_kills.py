@@ -24,7 +24,7 @@ from tests.servers.fixtures import do_without
 from tests.servers.minio import MinioServer
 from tests.servers.postgres import PostgresServer, new_database, start_postgres
 from tests.servers.process import Unavailable
-from tests.system.survival_kit import Book, check, judged, load, seconds_of
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, seconds_of
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -150,7 +150,7 @@ def killer(tmp_path: Path) -> Iterator[Killer]:
         "S3_SECRET_KEY": minio.service.secret_key,
         "LOG_LEVEL": "warning",
     }
-    pair = a_pair(tmp_path, settings | QUICK)
+    pair = a_pair(tmp_path, settings | QUICK | WITHOUT_FEEDS)
     pair.start()
     yield Killer(pair, postgres, minio, random.Random(SEED))
     for each in (pair.repository, pair.registry):

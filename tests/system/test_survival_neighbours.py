@@ -5,7 +5,6 @@ PORTOLAN_SURVIVAL_LONG=1 adds what takes ten seconds each.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +23,11 @@ from tests.factories import a_document, a_patient_id, a_submission, submit_objec
 from tests.running import Pair, a_pair, back_end
 from tests.servers.process import free_port
 from tests.servers.weather import Weather
-from tests.system.survival_kit import ELSEWHERE, SIMPLE, Told, a_letter, ask, check, retrieval
+from tests.system.survival_kit import ELSEWHERE, LONG, SIMPLE, WITHOUT_FEEDS, Told, a_letter, ask, check, retrieval
 from tests.wire import STATUS, Services, envelope, query_body
 
 pytestmark = pytest.mark.system
 
-LONG: Final = os.environ.get("PORTOLAN_SURVIVAL_LONG") == "1"
 LARGE: Final = 3 * 2**20
 KNOWN: Final = a_patient_id()
 
@@ -78,7 +76,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         Weather(registry_port),
         settings["DATABASE"],
     )
-    settings |= {
+    settings |= WITHOUT_FEEDS | {
         "DATABASE": _through(settings["DATABASE"], made.database.port),
         "OUTBOX": "",
         "S3_ENDPOINT": f"http://127.0.0.1:{made.s3.port}",

@@ -6,21 +6,24 @@ PORTOLAN_OVERLOAD_SECONDS says for how long (2; 120 for the long run).
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.driver import Connection, largest_memory
+from bench.driver import Connection, family, largest_memory
 from bench.messages import find, register
 from tests.factories import a_patient_id
 from tests.running import ROOT, Pair, a_pair, back_end
-from tests.system.survival_kit import seconds_of
+from tests.system.survival_kit import WITHOUT_FEEDS, seconds_of
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -30,11 +33,11 @@ MOST_MEMORY = 150.0  # MiB of a worker, as the limits have it
 BUSY = ("XDSRegistryBusy", "XDSRepositoryBusy", "503")
 
 
-@pytest.fixture
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
+@pytest.fixture(scope="module")
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """PostgreSQL and a folder."""
     settings = {name: value for name, value in back_end("postgresql and s3", request).items() if name == "DATABASE"}
-    made = a_pair(tmp_path, settings | {"LOG_LEVEL": "error"})
+    made = a_pair(tmp_path_factory.mktemp("overload"), settings | WITHOUT_FEEDS | {"LOG_LEVEL": "error"})
     made.start()
     yield made
     made.stop()
@@ -85,6 +88,40 @@ def capacity(pair: Pair, patient: str) -> float:
     return best
 
 
+def held(pids: list[int]) -> int:
+    """Open files, connections and threads of processes and their descendants."""
+    found = 0
+    for pid in family(pids):
+        with suppress(OSError):
+            found += len(os.listdir(f"/proc/{pid}/fd")) + len(os.listdir(f"/proc/{pid}/task"))
+    return found
+
+
+def resident(pids: list[int]) -> float:
+    """Memory of all of them now, in MiB."""
+    pages = 0
+    for pid in family(pids):
+        with suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def test_o2_work_leaves_memory_descriptors_and_threads_as_they_were(pair: Pair) -> None:
+    patient = a_patient_id()
+    pids = [each.process.pid for each in (pair.registry, pair.repository) if each.process]
+    rate = 100.0 if SECONDS < 10 else 200.0
+    flood(pair, patient, rate, max(2.0, SECONDS / 4))
+    before, held_before = resident(pids), held(pids)
+
+    found = flood(pair, patient, rate, max(2.0, SECONDS))
+
+    after = resident(pids)
+    print(f"\n{found['offered']} requests: {before:.0f} MiB before and {after:.0f} MiB after")
+    assert found["outcomes"]["unanswered"] == 0
+    assert after < before * 1.05 + 4
+    assert held(pids) - held_before < 16
+
+
 def test_o1_what_is_too_much_is_refused_and_nothing_is_left_behind(pair: Pair) -> None:
     patient = a_patient_id()
     connection = Connection(pair.registry.url)
@@ -94,6 +131,7 @@ def test_o1_what_is_too_much_is_refused_and_nothing_is_left_behind(pair: Pair) -
     most = capacity(pair, patient)
     quiet = p95(pair, patient, 0.7)
     largest_memory(pids)
+    before = held(pids)
 
     found = flood(pair, patient, TIMES * most, SECONDS)
 
@@ -103,6 +141,7 @@ def test_o1_what_is_too_much_is_refused_and_nothing_is_left_behind(pair: Pair) -
     while after[-1] > 2 * quiet + 0.01 and time.monotonic() < ended + 15:
         after.append(p95(pair, patient, 0.5))
     back = time.monotonic() - ended
+    assert held(pids) - before < 64, "descriptors or threads stay"
     print(f"\ncapacity {most:.0f}/s; offered {found['rate']:.0f}/s for {SECONDS:g} s: {found['outcomes']}")
     print(f"served {found['served a second']:.0f}/s, p50 {found['p50']:.2f} s, p95 {found['p95']:.2f} s")
     print(f"p95 quiet {quiet * 1000:.1f} ms, {after[-1] * 1000:.1f} ms {back:.1f} s after; largest {memory:.0f} MiB")

@@ -1,6 +1,7 @@
 """Copies of database and store that are taken while they are used, and restored together or of different ages.
 
-What docs/operations/backup.md tells an operator to do is what is done here.
+What docs/operations/backup.md tells an operator to do is what is done here, on PostgreSQL; with
+PORTOLAN_SURVIVAL_LONG=1 on SQLite too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 from tests.factories import a_patient_id
 from tests.running import Pair, a_pair, back_end
 from tests.servers.postgres import InstalledPostgres
-from tests.system.survival_kit import Book, a_letter, ask, check, load, retrieval
+from tests.system.survival_kit import LONG, WITHOUT_FEEDS, Book, a_letter, ask, check, load, retrieval
 from tests.wire import answer
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -58,7 +59,7 @@ class Site:
         store = folder / "documents"
         for part in ("pending", "documents"):
             _copied(self.copies / documents / part, store / part)
-        settings = {"STORAGE": str(store), "LOG_LEVEL": "warning", **QUICK}
+        settings = {"STORAGE": str(store), "LOG_LEVEL": "warning", **QUICK, **WITHOUT_FEEDS}
         if self.server and self.new_database:
             settings["DATABASE"] = self.new_database()
             self.server.restore(self.copies / database, settings["DATABASE"])
@@ -81,7 +82,7 @@ def _copied(source: Path, target: Path) -> None:
                 continue
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if LONG else ["postgresql"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """In use, on a database of either kind and a folder."""
     server, settings, new = None, {}, None
@@ -92,7 +93,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         settings["DATABASE"] = back_end("postgresql and s3", request)["DATABASE"]
     copies = tmp_path / "copies"
     copies.mkdir()
-    settings |= {"STORAGE": str(tmp_path / "documents"), "LOG_LEVEL": "warning"}
+    settings |= WITHOUT_FEEDS | {"STORAGE": str(tmp_path / "documents"), "LOG_LEVEL": "warning"}
     made = Site(a_pair(tmp_path / "data", settings), copies, server, new)
     made.pair.start()
     yield made
@@ -131,7 +132,7 @@ def test_o7_d12_copies_taken_while_services_write_agree_or_are_told_apart_and_re
     site.copy_database("last database")
 
     _both(site, first)
-    _database_older(site, first)
+    _database_older(site)
     _store_older(site, first, second)
 
 
@@ -143,26 +144,26 @@ def _both(site: Site, first: dict[str, bytes]) -> None:
     time.sleep(1.1)  # marks of before are old now, and no service runs that could be about to settle them
     kinds(pair, "--repair")
     assert kinds(pair, "--deep") == {}
-    _served(pair, first)
+    if LONG:
+        _served(pair, first)
     print(f"\nboth: {found or 'no difference'}; after --repair none")
 
 
-def _database_older(site: Site, first: dict[str, bytes]) -> None:
+def _database_older(site: Site) -> None:
     pair = site.restored("early database", "late documents")
     found = kinds(pair)
     assert "bytes-without-entry" in found
     assert found.keys() <= {"bytes-without-entry", "mark", "mark-old"}, found
-    time.sleep(1.1)
     kinds(pair, "--repair")
     assert kinds(pair, "--deep") == {}
-    _served(pair, first)
     print(f"database older: {found}; after --repair none")
 
 
 def _store_older(site: Site, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     pair = site.restored("last database", "early documents")
     found = kinds(pair)
-    assert found.keys() == {"entry-without-bytes"}, found
+    assert "entry-without-bytes" in found
+    assert found.keys() <= {"entry-without-bytes", "mark", "mark-old"}, found
     pair.start()
     try:
         services = pair.services.apart()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.running import Pair, a_pair, back_end
 from tests.servers.balancer import Balancer, Haproxy, haproxy
-from tests.system.survival_kit import Book, check, judged, load
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load
 from tests.wire import Services
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -42,7 +42,7 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[list[P
     settings = {
         name: value for name, value in back_end("postgresql and s3", request).items() if name in ("DATABASE", "OUTBOX")
     }
-    settings |= {"LOG_LEVEL": "warning", "STORAGE": str(tmp_path / "documents")}
+    settings |= WITHOUT_FEEDS | {"LOG_LEVEL": "warning", "STORAGE": str(tmp_path / "documents")}
     pairs = [a_pair(tmp_path / str(number), settings) for number in range(2)]
     path = haproxy()
     if path is None:
