@@ -30,6 +30,11 @@ class Weather:
         self.fair()
         self._start(self._accept, self._listener)
 
+    def lead_to(self, target: int) -> None:
+        """Lead somewhere else from now on; connections that there are end."""
+        self._target = target
+        self.cut()
+
     def fair(self) -> None:
         """Nothing is wrong."""
         self.delay, self.silent, self.most = 0.0, False, -1

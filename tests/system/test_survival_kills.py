@@ -1,6 +1,6 @@
 """Everything killed at random moments under mixed load: nothing that was acknowledged is lost, nothing is half there.
 
-PORTOLAN_SURVIVAL_SECONDS says for how long (12; 1200 for the long run), PORTOLAN_SURVIVAL_SEED which moments.
+PORTOLAN_SURVIVAL_SECONDS says for how long (8; 1200 for the long run), PORTOLAN_SURVIVAL_SEED which moments.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, 
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-SECONDS = seconds_of("PORTOLAN_SURVIVAL_SECONDS", 12)
+SECONDS = seconds_of("PORTOLAN_SURVIVAL_SECONDS", 8)
 SEED = int(os.environ.get("PORTOLAN_SURVIVAL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 THREADS = 4
 BACK_WITHIN = 20.0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from random import Random
 from typing import Final
 
@@ -21,10 +22,14 @@ from sqlalchemy.engine import make_url
 from common.standard.transactions import ITI_18, ITI_42
 from tests.factories import a_document, a_patient_id, a_submission, submit_objects
 from tests.running import Pair, a_pair, back_end
+from tests.servers.fake_registry import FakeRegistry, passing_on, send
 from tests.servers.process import free_port
 from tests.servers.weather import Weather
 from tests.system.survival_kit import ELSEWHERE, LONG, SIMPLE, WITHOUT_FEEDS, Told, a_letter, ask, check, retrieval
-from tests.wire import STATUS, Services, envelope, query_body
+from tests.system.test_kills import stored
+from tests.system.test_registry_away import RESPONSE
+from tests.system.test_registry_away import SUCCESS as REGISTERED
+from tests.wire import STATUS, Services, answer, envelope, query_body
 
 pytestmark = pytest.mark.system
 
@@ -85,8 +90,8 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "DATABASE_POOL": "2",
         "DATABASE_WAIT": "1s",
         "CONNECT_TIMEOUT": "1s",
-        "ANSWER_TIMEOUT": "12s",
-        "SWEEP_AFTER": "14s",
+        "ANSWER_TIMEOUT": "6s",
+        "SWEEP_AFTER": "8s",
         "SWEEP_EVERY": "0.5s",
         "LOG_LEVEL": "warning",
     }
@@ -238,6 +243,52 @@ def test_n9_without_a_free_connection_a_request_is_told_so_in_time_and_the_other
         holder.rollback()
         assert all(each.result().is_success for each in waiting)
     assert ASKED["ITI-18"](place).is_success
+
+
+FAILED: Final = RESPONSE.format(REGISTERED.replace("Success", "Failure"))[:-2] + (
+    "><rs:RegistryErrorList><rs:RegistryError errorCode='{}' codeContext='c' "
+    "severity='urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Error'/></rs:RegistryErrorList></rs:RegistryResponse>"
+)
+
+
+class Deaf:
+    """Takes the answer of a real Registry, and tells nobody."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self.headers = handler.headers
+        self.wfile = self
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+@pytest.mark.parametrize("code", ["XDSRegistryBusy", "XDSRegistryError", "503"])
+def test_d6_n8_bytes_stay_when_a_registry_fails_or_is_too_busy(place: Place, code: str) -> None:
+    """A database that dies while it commits may have committed, and the Registry that tells of its failure is wrong."""
+    passes = passing_on(f"http://127.0.0.1:{place.pair.registry.port}/registry")
+
+    def respond(handler: BaseHTTPRequestHandler, data: bytes) -> None:
+        if code == "503":
+            send(handler, b"busy: try again\n", 503, "text/plain")
+            return
+        passes(Deaf(handler), data)  # type: ignore[arg-type]
+        send(handler, envelope(ITI_42, FAILED.format(code).encode()))
+
+    services, letter = place.services, a_letter(a_patient_id(), 900, Random())
+    with FakeRegistry(respond) as fake:
+        place.registry.lead_to(int(fake.url.split(":")[2].partition("/")[0]))
+        told = provided(services, letter.data, letter.kind)
+        place.registry.lead_to(place.pair.registry.port)
+
+    assert told.codes == ["XDSRegistryBusy" if code == "503" else code], told
+    assert stored(place.pair, letter.unique_id) == [True]
+    found = answer(retrieval(services, letter.unique_id))
+    if code == "503":
+        assert found.codes == ["XDSDocumentUniqueIdError"]
+    else:
+        assert found.documents() == {letter.unique_id: letter.content}
+    assert provided(services, letter.data, letter.kind).is_success
+    assert answer(retrieval(services, letter.unique_id)).documents() == {letter.unique_id: letter.content}
 
 
 def test_after_all_of_that_database_and_store_agree(place: Place) -> None:
