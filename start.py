@@ -31,6 +31,8 @@ GO_SERVERS = {
     "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
     "minio": "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c",
 }
+# What looks at the files of a deployment: Helm's engine, and the schemas of Kubernetes and of compose.
+DEPLOY_TOOLS = ("helm-python-sdk==0.2.2", "kubernetes-validate==1.37.0", "compose-spec==0.2.1")
 CHECKS = (
     ("lint", ("ruff", "check", ".")),
     ("format", ("ruff", "format", "--check", ".")),
@@ -152,6 +154,47 @@ def set_up_object_stores() -> None:
         say(f"{name}: built in {time.monotonic() - began:.0f} s")
 
 
+def set_up_deploy_tools() -> None:
+    """See that there are tools to check deployments with: Python packages in a folder of their own, and promtool."""
+    folder = os.path.join(CACHE, "deploy-tools")
+    done = os.path.join(folder, ".installed")
+    wanted = " ".join(DEPLOY_TOOLS)
+    if os.path.exists(done):
+        with open(done, encoding="utf-8") as file:
+            if file.read() == wanted:
+                say("tools for deployments: found")
+                return
+    say("tools for deployments: installing them as Python wheels (100 MB, once)")
+    shutil.rmtree(folder, ignore_errors=True)
+    pip = [program("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    run([*pip, "--target", folder, *DEPLOY_TOOLS])
+    set_up_promtool(os.path.join(folder, "bin"))
+    with open(done, "w", encoding="utf-8") as file:
+        file.write(wanted)
+
+
+def set_up_promtool(folder: str) -> None:
+    """Take promtool out of Debian's package of Prometheus, without installing a server that would run."""
+    if shutil.which("promtool"):
+        return
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        say("promtool: not to be had on this machine; its tests are skipped or, in CI, fail")
+        return
+    unpacked = os.path.join(folder, "unpacked")
+    os.makedirs(unpacked, exist_ok=True)
+    try:
+        if os.getuid() == 0:
+            run(["apt-get", "update", "-qq"], stdout=subprocess.DEVNULL)
+        run(["apt-get", "download", "-qq", "prometheus"], cwd=unpacked, stdout=subprocess.DEVNULL)
+        [package] = glob.glob(os.path.join(unpacked, "prometheus_*.deb"))
+        run(["dpkg-deb", "--extract", package, unpacked])
+        shutil.move(os.path.join(unpacked, "usr", "bin", "promtool"), os.path.join(folder, "promtool"))
+    except (subprocess.CalledProcessError, OSError, ValueError):
+        say("promtool: the package of Prometheus could not be had")
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+
+
 def find_go() -> str:
     """A Go new enough to build the object stores: the machine's own, else the one that comes as a Python wheel."""
     os.makedirs(CACHE, exist_ok=True)
@@ -176,10 +219,11 @@ def set_up_servers() -> None:
     """Set up the real servers; where that fails, say so, and leave the verdict to the tests that need them."""
     set_up_postgres()
     set_up_balancer()
-    try:
-        set_up_object_stores()
-    except (subprocess.CalledProcessError, OSError) as error:
-        say(f"object stores: could not be set up ({error}); their tests are skipped or, in CI, fail")
+    for name, set_up in (("tools for deployments", set_up_deploy_tools), ("object stores", set_up_object_stores)):
+        try:
+            set_up()
+        except (subprocess.CalledProcessError, OSError) as error:
+            say(f"{name}: could not be set up ({error}); their tests are skipped or, in CI, fail")
 
 
 def check() -> list[str]:
@@ -200,7 +244,8 @@ def test(arguments: list[str]) -> int:
     failed = check()
     say(f"NOT GOOD: {', '.join(failed)}; the tests follow" if failed else "all checks passed; the tests follow")
     # A file's tests stay together, since they share the servers that they start.
-    workers = ["-n", str(max(2, os.cpu_count() or 1)), "--dist", "loadfile"]
+    # One worker more than there are cores, since many tests wait for servers to start, end or time out.
+    workers = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
     coverage = ["--cov", "--cov-report=term:skip-covered", "-p", "tests.coverage_gate"]
     measured = [] if arguments else [*workers, *coverage]
     tests = subprocess.run([program("python"), "-m", "pytest", *measured, *arguments], cwd=HERE, check=False)

@@ -24,6 +24,7 @@ _TIME_UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d
 _TRUTH: Final = {"true": True, "yes": True, "on": True, "1": True}
 _FALSEHOOD: Final = {"false": False, "no": False, "off": False, "0": False}
 
+_FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _SIZE = re.compile(r"([0-9]{1,18}) ?([A-Za-z]{0,3})")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([a-z]{0,2})")
@@ -113,6 +114,17 @@ def whole(low: int, high: int) -> Kind[int]:
         return number
 
     return Kind(f"a whole number from {low} to {high}", parse)
+
+
+def fraction() -> Kind[float]:
+    """A share."""
+
+    def parse(value: str) -> float:
+        number = float(_require(bool(_FRACTION.fullmatch(value)), value))
+        _within(number, 0, 1)
+        return number
+
+    return Kind("a number from 0 to 1", parse, lambda value: f"{value:.9f}".rstrip("0").rstrip("."))
 
 
 def show_size(value: int) -> str:

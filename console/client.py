@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import click
@@ -11,44 +12,89 @@ import click
 from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, PatientIdentity, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
+from common.observe import spans
 from common.settings import Settings
 from common.standard.errors import ErrorCode
+from common.tls import Renewed, Unusable, of_client
 from console.failure import Failure
 from console.metadata.entry import DEFAULT_SOURCE, Domain, UnknownPatient
 from console.output import spaced_nhs_number
+from console.serving.observing import begin_tracing, see_that_it_can
 
 _SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
 
 
+def _tls(settings: Settings) -> Renewed | None:
+    """What services are called with; Failure when its files cannot be used."""
+    try:
+        return of_client(settings.tls_files)
+    except Unusable as error:
+        raise Failure(f"TLS cannot be spoken: {error}.", "`portolan doctor` looks closer.") from error
+
+
+def _assertion(settings: Settings) -> Callable[[], bytes] | None:
+    """What gives the assertion that says who asks; None where no file is named."""
+    if not settings.xua_assertion:
+        return None
+
+    def read() -> bytes:
+        try:
+            return Path(settings.xua_assertion).read_bytes()
+        except OSError as error:
+            raise Failure(f"The assertion {settings.xua_assertion} cannot be read: {error.strerror}.") from error
+
+    return read
+
+
 def consumer(settings: Settings) -> DocumentConsumer:
     """Finds in the Registry, and fetches from every repository whose address is known."""
+    _traced(settings)
     return DocumentConsumer(
         settings.registry_url,
         settings.repository_addresses,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
 def source(settings: Settings) -> DocumentSource:
     """Submits to the Repository; what is submitted may name another source."""
+    _traced(settings)
     return DocumentSource(
         settings.repository_url,
         source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
 def administrator(settings: Settings) -> DocumentAdministrator:
     """Amends and removes, in the Registry and in every repository whose address is known."""
+    _traced(settings)
     return DocumentAdministrator(
         settings.registry_url,
         settings.repository_addresses,
         source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
+        assertion=_assertion(settings),
     )
+
+
+def _traced(settings: Settings) -> None:
+    """What the command asks from now on is one trace, where the settings want traces."""
+    context = click.get_current_context(silent=True)
+    if not settings.trace_endpoint or context is None or spans.are_made():
+        return
+    see_that_it_can(settings)
+    begin_tracing("client", settings)
+    context.call_on_close(spans.close)
+    context.with_resource(spans.task(f"portolan {context.info_name}"))
 
 
 def the_entry(client: DocumentConsumer, identifier: str) -> DocumentEntry:
@@ -81,11 +127,13 @@ def domain(settings: Settings) -> Domain:
 
 def identity(settings: Settings) -> PatientIdentity:
     """Asks the cross-reference service for patients' ids."""
+    _traced(settings)
     return PatientIdentity(
         settings.identity_lookup or settings.identity_url,
         authority=settings.patient_authority,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
+        tls=_tls(settings),
     )
 
 

@@ -10,6 +10,7 @@ import os
 from common.http.exchange import Wsgi
 from common.observe.logging import configure
 from common.settings import Settings, load
+from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
 
@@ -17,6 +18,7 @@ def _begin(service: str) -> Settings:
     settings = load(os.environ)
     configure(settings.log_level, settings.log_format, service)
     end_with_parent()
+    observe(service, settings)
     return settings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -14,11 +15,13 @@ from common.db import Database, DatabaseError
 from common.faults import checkpoint
 from common.hl7.message import DEFAULT, read_message
 from common.hl7.refusals import Ack, Condition, Hl7Refused
+from common.observe import metrics
 from identity.store import forwarding as store
 
 log = logging.getLogger("portolan.forwarding")
 
 LOOK_EVERY: Final = 0.5
+_MEASURE_EVERY: Final = 5.0
 _TURN_SECONDS: Final = 60.0
 _FIRST_PAUSE: Final = 1.0
 _MOST_PAUSE: Final = 300.0
@@ -64,6 +67,7 @@ class Forwarder:
         self._now = now
         self._every = every
         self._name = secrets.token_hex(8)
+        self._measure_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="forwarding", daemon=True)
 
@@ -82,10 +86,20 @@ class Forwarder:
         while not self._stop.wait(self._every):
             try:
                 self.send_what_is_due()
+                self._measure()
             except DatabaseError as error:
                 log.error("the database cannot be used: %s", error)
             except Exception:
                 log.exception("forwarding broke down; the next look tries again")
+
+    def _measure(self) -> None:
+        now = time.monotonic()
+        if now < self._measure_at:
+            return
+        self._measure_at = now + _MEASURE_EVERY
+        with self._database.read() as work:
+            counts = store.counts(work)
+        metrics.forwards(counts.get(store.WAITING, 0), counts.get(store.REFUSED, 0))
 
     def send_what_is_due(self) -> int:
         """How many the Registry accepted just now."""

@@ -14,8 +14,9 @@ from common.ebxml.query import read_query
 from common.ebxml.removal import read_remove_objects
 from common.ebxml.responses import write_query_response, write_registry_response
 from common.ebxml.submission import read_submission
-from common.model import RegistryError, RegistryResponse, Status
+from common.model import RegistryError, RegistryResponse, Status, Submission
 from common.observe import correlation
+from common.observe.stages import Stage, aside
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from common.standard.transactions import (
@@ -82,7 +83,7 @@ class Routes:
     def _registered(self, message: Message) -> Reply:
         body = message.envelope.body
         response = self._register.register(
-            lambda: read_submission(body),
+            lambda: _read(body),
             message_id=message.envelope.message_id,
             digest=digest(body),
             correlation=correlation.current(),
@@ -93,7 +94,7 @@ class Routes:
     def _updated(self, message: Message) -> Reply:
         body = message.envelope.body
         response = self._update.update(
-            lambda: read_submission(body),
+            lambda: _read(body),
             restricted=message.transaction is ITI_92,
             message_id=message.envelope.message_id,
             digest=digest(body),
@@ -128,6 +129,11 @@ class Routes:
         response = RegistryResponse(Status.FAILURE, (RegistryError(code, told),))
         write = write_query_response if transaction in _QUERIES else write_registry_response
         return Reply((write(response),), outcome=outcome(response))
+
+
+def _read(body: Element) -> Submission:
+    with aside(Stage.PARSE):
+        return read_submission(body)
 
 
 def digest(body: Element) -> str:

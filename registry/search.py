@@ -20,6 +20,7 @@ from common.model import (
     Status,
     SubmissionSet,
 )
+from common.observe.stages import Stage, aside
 from common.rules import Objection, as_errors
 from common.rules.stored_query import Asked, read_question
 from common.standard.queries import ASSOCIATION_STATUS, Match, Shape
@@ -100,7 +101,8 @@ class Search:
             objections += answers.of_one_patient(question, patients)
         if objections:
             return refusal(objections, correlation, question.query.name)
-        body = write_query_response(_SUCCESS, pieces(found, question.leaf))
+        with aside(Stage.SERIALISE):
+            body = write_query_response(_SUCCESS, pieces(found, question.leaf))
         return Answer(body, _SUCCESS, len(found), question.query.name)
 
 

@@ -10,6 +10,7 @@ from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.soap.xml import XmlLimits
+from common.tls import of_client
 from common.web.operations import operations
 from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
@@ -19,6 +20,7 @@ from repository.retrieve import Retrieve
 from repository.routes import Routes, door
 from repository.settling import Settling, Sweeper
 from repository.storage import DocumentStore, open_store
+from repository.storage.watched import WatchedStore
 
 
 def storage(settings: Settings) -> DocumentStore:
@@ -39,6 +41,7 @@ def registry_client(settings: Settings) -> Registry:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
         max_answer=settings.max_metadata_bytes,
+        tls=of_client(settings.tls_files),
     )
     return Registry(SoapClient(settings.registry_url, connections, XmlLimits(max_bytes=settings.max_metadata_bytes)))
 
@@ -61,7 +64,7 @@ def create_app(
 
     With ``deliver`` it takes part in asynchronous exchange; its outbox has to be migrated already.
     """
-    kept = store or storage(settings)
+    kept: DocumentStore = WatchedStore(store or storage(settings))
     registry = registry_client(settings)
     settling = Settling(kept, registry)
     provide = Provide(

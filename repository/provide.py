@@ -11,6 +11,7 @@ from common.ebxml.objects import Element
 from common.ebxml.provide import Provided, ProvidedEntry, complete, read_provide, submission_bytes
 from common.model import RegistryResponse, Status
 from common.observe import correlation, metrics
+from common.observe.stages import Stage, aside
 from common.rules import Objection, as_errors
 from common.standard.errors import ErrorCode
 from repository.intake import Intake
@@ -54,7 +55,8 @@ class Provide:
 
     def provide(self, request: Element, intake: Intake, *, message_id: str | None) -> RegistryResponse:
         """The registry's own answer, or the repository's objections."""
-        provided = read_provide(request)
+        with aside(Stage.PARSE):
+            provided = read_provide(request)
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
@@ -102,7 +104,8 @@ class Provide:
 
     def _registered(self, provided: Provided, blobs: Sequence[Blob], message_id: str | None) -> RegistryResponse:
         assert provided.submit is not None  # a rule has seen to it
-        submission = submission_bytes(provided.submit)
+        with aside(Stage.SERIALISE):
+            submission = submission_bytes(provided.submit)
         try:
             response = self._registry.register(submission, message_id=derived_message_id(message_id))
         except RegistryUnreachable:

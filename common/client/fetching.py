@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -78,7 +79,7 @@ class Fetched(Closing):
             todo.put(errand)
         workers = min(parallel, len(errands))
         for _ in range(workers):
-            threading.Thread(target=_work, args=(todo, counter), name="fetch", daemon=True).start()
+            threading.Thread(target=copy_context().run, args=(_work, todo, counter), name="fetch", daemon=True).start()
         try:
             while workers:
                 item = counter.room.get()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from common.client.channel import Channel, Reply
+from common.client.channel import Channel, Reply, Tls
 from common.client.contents import Content
 from common.client.incoming import Answer, AnswerLimits
 from common.client.operations import call
 from common.client.receiver import Arrived, AsyncReceiver, Expected
 from common.client.soap import CORRELATION
-from common.observe import correlation
+from common.observe import correlation, spans
 from common.soap.envelope import ANONYMOUS
 from common.soap.mtom import MtomWriter
 from common.standard.transactions import Transaction
@@ -71,6 +71,10 @@ class _Mtom:
         yield pending + self._writer.tail
 
 
+Assertion = Callable[[], bytes]
+"""Gives a signed SAML 2.0 assertion as XML."""
+
+
 class Service:
     """A Registry or a Repository, for use by any thread."""
 
@@ -80,12 +84,17 @@ class Service:
         *,
         connect_timeout: float,
         answer_timeout: float,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
+        assertion: Assertion | None = None,
         limits: AnswerLimits | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
-        """Times in seconds. With a ``receiver`` the service is asked to send its answers there."""
-        self._url = url
+        """Times in seconds. With a ``receiver`` the service is asked to send its answers there.
+
+        ``assertion`` gives the signed SAML assertion that says who asks, anew for each message.
+        """
+        self._assertion = assertion
+        self._url, self._host = url, urlsplit(url).hostname or ""
         self._receiver = receiver
         self._limits = limits or AnswerLimits()
         self._channel = Channel(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
@@ -101,8 +110,9 @@ class Service:
     ) -> Iterator[Answer]:
         """The answer, to be read within the block; NotReached, NoAnswer, FaultReceived, ValueError for a bad body."""
         with ExitStack() as stack:
+            traced = stack.enter_context(spans.calling(transaction.label, self._host))
             expected = stack.enter_context(self._receiver.expecting()) if self._receiver is not None else None
-            reply = self._asked(transaction, body, message_id, attachments, expected)
+            reply = self._asked(transaction, body, message_id, attachments, expected, traced)
             stack.callback(reply.close)
             answer = Answer(reply, self._limits, message_id, strict=isinstance(reply, Arrived))
             stack.callback(answer.close)
@@ -115,17 +125,19 @@ class Service:
         message_id: str,
         attachments: Sequence[Attachment],
         expected: Expected | None,
+        traced: dict[str, str],
     ) -> Reply | Arrived:
         """The answer in the HTTP response; or, where that only says that there will be one, the one that comes."""
 
         def post(envelope: bytes, content_type: str) -> Reply:
             if not transaction.always_mtom:
-                return self._channel.post(_Simple(envelope), self._headers(content_type))
+                return self._channel.post(_Simple(envelope), self._headers(content_type) | traced)
             writer = MtomWriter(transaction.action)
-            return self._channel.post(_Mtom(writer, envelope, attachments), self._headers(writer.content_type))
+            return self._channel.post(_Mtom(writer, envelope, attachments), self._headers(writer.content_type) | traced)
 
+        told = self._assertion() if self._assertion is not None else b""
         reply_to = expected.url if expected is not None else ANONYMOUS
-        reply: Reply = call(transaction, self._url, message_id, body, post, reply_to=reply_to)
+        reply: Reply = call(transaction, self._url, message_id, body, post, reply_to=reply_to, assertion=told)
         if expected is None or reply.status != _ACCEPTED:
             return reply
         reply.close()

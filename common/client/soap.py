@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from lxml import etree
@@ -10,7 +11,8 @@ from lxml import etree
 from common.client.connections import Connections, NoAnswer
 from common.client.errors import TooBusy
 from common.ebxml.objects import Element
-from common.observe import correlation
+from common.observe import correlation, spans
+from common.observe.stages import Stage, aside
 from common.soap.content_type import MimeError, parse_content_type
 from common.soap.encoding import XmlRefused
 from common.soap.envelope import ANONYMOUS, read_envelope, write_envelope
@@ -25,7 +27,7 @@ class SoapClient:
     """Sends messages to one SOAP address."""
 
     def __init__(self, url: str, connections: Connections, limits: XmlLimits) -> None:
-        self._url = url
+        self._url, self._host = url, urlsplit(url).hostname or ""
         self._connections = connections
         self._limits = limits
 
@@ -42,7 +44,8 @@ class SoapClient:
             "Content-Type": f'application/soap+xml; charset=UTF-8; action="{transaction.action}"',
             CORRELATION: correlation.current() or correlation.new(),
         }
-        answer = self._connections.post(envelope, headers)
+        with aside(Stage.REGISTRY, None), spans.calling(transaction.label, self._host) as more:
+            answer = self._connections.post(envelope, headers | more)
         if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
             raise TooBusy("HTTP 503")
         return self._body(answer.body, answer.content_type)

@@ -8,6 +8,7 @@ synchronous=FULL, writers take turns in a queue of their own, since its busy han
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from common.db.queue import WriterQueue
 from common.db.statement import Row, Statement, sqlite_matches_any
 from common.faults import checkpoint
+from common.observe import slow, stages
+from common.observe.stages import Stage
 
 _RETRY: Final = (
     pg.SerializationFailure,
@@ -35,6 +38,7 @@ _RETRY: Final = (
     pg.ReadOnlySqlTransaction,
     pg.LockNotAvailable,
 )
+_AT_ONCE: Final = 0.0002  # a connection that is had sooner was not waited for
 _FULL: Final = (pg.DiskFull, pg.OutOfMemory)
 # A server that does not even acknowledge packets is given up after these: as long as a statement may take, and no more.
 _NETWORK: Final = {
@@ -106,9 +110,16 @@ class Work:
 
     def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a statement that returns some."""
+        bound = statement.bound(self._database.dialect, values or {})
         cursor = self._cursor()
-        cursor.execute(*statement.bound(self._database.dialect, values or {}))
-        found: list[Row] = cursor.fetchall()
+        began = time.perf_counter()
+        try:
+            cursor.execute(*bound)
+            found: list[Row] = cursor.fetchall()
+        except Exception:
+            self._told(statement, began, None)
+            raise
+        self._told(statement, began, len(found))
         cursor.close()
         return found
 
@@ -117,9 +128,16 @@ class Work:
         if self._single and self._written:
             raise AssertionError("a second statement that writes needs a transaction")
         self._written = True
+        bound = statement.bound(self._database.dialect, values or {})
         cursor = self._cursor()
-        cursor.execute(*statement.bound(self._database.dialect, values or {}))
+        began = time.perf_counter()
+        try:
+            cursor.execute(*bound)
+        except Exception:
+            self._told(statement, began, None)
+            raise
         count: int = cursor.rowcount
+        self._told(statement, began, count)
         cursor.close()
         return count
 
@@ -130,8 +148,25 @@ class Work:
         elif values:
             bound = [statement.bound(self._database.dialect, each) for each in values]
             cursor = self._cursor()
-            cursor.executemany(bound[0][0], [parameters for _, parameters in bound])
+            began = time.perf_counter()
+            try:
+                cursor.executemany(bound[0][0], [parameters for _, parameters in bound])
+            except Exception:
+                self._told(statement, began, None)
+                raise
+            self._told(statement, began, len(values))
             cursor.close()
+
+    def _told(self, statement: Statement, began: float, rows: int | None) -> None:
+        """Note the time of a statement, one that failed included; by its name where it is traced or was slow."""
+        ended = time.perf_counter()
+        watch = stages.current()
+        if watch is not None:
+            name = statement.name(self._database.dialect) if watch.trace is not None else ""
+            watch.note(Stage.SQL, began, ended, name, rows)
+        if ended - began >= slow.BOUNDS.statement:
+            dialect = self._database.dialect
+            slow.tell_statement(statement.name(dialect), statement.bound_text(dialect), ended - began, rows)
 
     def _cursor(self) -> Any:
         return self._database.cursor(self._connection)
@@ -140,7 +175,8 @@ class Work:
         """Make it durable: when this returns, it is on disk."""
         if not self._single:
             checkpoint("db.flushed")
-            self._connection.commit()
+            with stages.aside(Stage.COMMIT):
+                self._connection.commit()
         self.committed = True
         checkpoint("db.committed")
 
@@ -217,9 +253,12 @@ class Database:
                 connection.dbapi_connection.autocommit = False
                 yield from self._transaction(connection)
             return
-        with self._queue.turn(), self._checked_out() as connection:
-            connection.dbapi_connection.execute("BEGIN IMMEDIATE")
-            yield from self._transaction(connection)
+        began = time.perf_counter()
+        with self._queue.turn():
+            _waited(began)
+            with self._checked_out() as connection:
+                connection.dbapi_connection.execute("BEGIN IMMEDIATE")
+                yield from self._transaction(connection)
 
     def _transaction(self, connection: Any) -> Iterator[Work]:
         work = Work(self, connection)
@@ -235,7 +274,9 @@ class Database:
         connection: Any = None
         pool = self.engine.pool
         try:
+            began = time.perf_counter()
             connection = self.engine.raw_connection()
+            _waited(began)
             yield connection
         except (sqlite3.Error, psycopg.Error, PoolTimeout) as error:
             if connection is not None and _is_broken(connection, error):
@@ -256,6 +297,13 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _waited(began: float) -> None:
+    """Note the time until a connection, or a writer's turn, was had, if it was waited for."""
+    ended = time.perf_counter()
+    if ended - began > _AT_ONCE and (watch := stages.current()) is not None:
+        watch.note(Stage.WAIT, began, ended)
 
 
 def _is_broken(connection: Any, error: Exception) -> bool:

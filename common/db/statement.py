@@ -6,8 +6,10 @@ does that once; what is left per call is binding values. All values are bound, n
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Boolean, ColumnElement, Executable, FunctionElement, LargeBinary
 from sqlalchemy.engine import Dialect
@@ -20,14 +22,24 @@ Row = tuple[Any, ...]
 SEPARATOR = "\x1f"
 """Stands before, between and after the values of an attribute that has several (ASCII unit separator)."""
 
+# Neither a function nor the words after FOR UPDATE and DO UPDATE are tables.
+_DOES: Final = re.compile(
+    r"\b(INSERT INTO|UPDATE|DELETE FROM|FROM|JOIN)\s+(?!(?:SET|SKIP|OF|NOWAIT)\b)([a-z_][a-z0-9_]*+)(?!\()",
+    re.IGNORECASE,
+)
+_WITH: Final = re.compile(r"\b([a-z_][a-z0-9_]*)(?:\s*\([^()]*\))? AS (?:NOT )?(?:MATERIALIZED )?\(", re.IGNORECASE)
+_MOST_NAMED: Final = 4
+
 
 class Statement:
     """One statement with named parameters; safe to share between threads."""
 
-    __slots__ = ("_by_dialect", "clause")
+    __slots__ = ("_by_dialect", "_home", "_name", "clause")
 
     def __init__(self, clause: Executable) -> None:
         self.clause = clause
+        self._home = str(sys._getframe(1).f_globals.get("__name__", "")).rpartition(".")[2]
+        self._name = ""
         self._by_dialect: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
 
     def bound(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, Sequence[Any] | Mapping[str, Any]]:
@@ -41,11 +53,40 @@ class Statement:
             return sql, named
         return sql, [named[name] for name in order]
 
+    def name(self, dialect: Dialect) -> str:
+        """What it is called in traces and logs: the module it stands in, what it does, and to which tables."""
+        if not self._name:
+            self._name = f"{self._home}: {summary(self.bound_text(dialect))}"
+        return self._name
+
+    def bound_text(self, dialect: Dialect) -> str:
+        """The SQL text, with places for values."""
+        found = self._by_dialect.get(dialect.name)
+        if found is None:
+            found = self._by_dialect[dialect.name] = self._compile(dialect)
+        return found[0]
+
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
         compiled = self.clause.compile(dialect=dialect)  # type: ignore[attr-defined]
         literals = {name: value for name, value in compiled.params.items() if value is not None}
         order = tuple(compiled.positiontup) if compiled.positional else None
         return compiled.string, order, literals
+
+
+def summary(sql: str) -> str:
+    """What a statement does to which tables, such as ``SELECT identifier``."""
+    within = set(_WITH.findall(sql))
+    found: dict[str, None] = {}
+    for verb, table in _DOES.findall(sql):
+        if table in within:
+            continue
+        short = {"FROM": "SELECT", "JOIN": "SELECT"}.get(verb.upper(), verb.split()[0].upper())
+        if short == "SELECT" and any(told.endswith(f" {table}") for told in found):
+            continue
+        found[f"{short} {table}"] = None
+    named = list(found)[:_MOST_NAMED]
+    more = ["…"] if len(found) > len(named) else []
+    return ", ".join(named + more) or sql.split(maxsplit=1)[0].upper()
 
 
 class matches_any(FunctionElement[bool]):  # noqa: N801 (reads as SQL)

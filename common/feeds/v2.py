@@ -16,7 +16,8 @@ from common.hl7.acknowledgement import acknowledgement
 from common.hl7.events import check_header
 from common.hl7.message import Message, read_header, read_message
 from common.hl7.refusals import Ack, Condition, Hl7Refused, Refusal
-from common.observe import correlation, metrics
+from common.observe import correlation, metrics, slow, spans, stages
+from common.observe.stages import Stage
 
 log = logging.getLogger("portolan.feed")
 
@@ -45,9 +46,16 @@ class Events:
     def answer(self, data: bytes) -> bytes:
         """The acknowledgement of one message; what was accepted is durable."""
         started = time.perf_counter()
-        with correlation.bind(correlation.new()) as name, metrics.in_flight(self._service):
+        with (
+            correlation.bind(correlation.new()) as name,
+            metrics.in_flight(self._service),
+            stages.watched(self._service, spans.asked()) as watch,
+        ):
+            watch.enter(Stage.RULES)
             label, message, refusal = self._carried_out(data)
+            watch.enter(Stage.SERIALISE)
             outcome = refusal.ack.value if refusal else Ack.ACCEPT.value
+            watch.transaction, watch.outcome = label, outcome
             seconds = time.perf_counter() - started
             metrics.request(self._service, label, outcome, seconds)
             told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
@@ -55,6 +63,8 @@ class Events:
                 log.warning("refused: %s", refusal.reason)
                 refusal = Refusal(refusal.ack, refusal.condition, refusal.where, f"{refusal.reason} [{name}]")
             log.info("answered", extra=told)
+            if seconds >= slow.BOUNDS.request:
+                slow.tell_request(label, outcome, seconds, watch)
             checkpoint("answer.started")
             # MSH-10 of an acknowledgement has 20 characters before version 2.7.
             return acknowledgement(message, now=self._now(), control_id=name[:20], refusal=refusal)
@@ -63,8 +73,9 @@ class Events:
         """The transaction's name, as much of the message as could be read, and what is wrong."""
         label, message = "unknown", None
         try:
-            message = read_header(data)
-            message = read_message(data)
+            with stages.aside(Stage.PARSE):
+                message = read_header(data)
+                message = read_message(data)
             check_header(message, self._table)
             event = self._table[message.event]
             label = event.transaction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -16,6 +17,8 @@ class Limits:
     """Longest time for a body to arrive."""
     kept: float = 75.0
     """How long a connection is kept that nothing is asked on."""
+    shake: float = 10.0
+    """Longest time for a handshake of TLS."""
     small: int = 256 * 1024
     """Bodies up to this size are taken in whole before a thread is engaged."""
     slowest: int = 16 * 1024
@@ -24,6 +27,8 @@ class Limits:
     """Answers up to this size wait in memory for whoever takes them slowly."""
     waiting: int = 512
     """Requests that wait for a thread before more are refused."""
+    refused: Callable[[], object] = lambda: None
+    """Called for each request that is refused since too many wait."""
     connections: int = 4096
     linger: int = 64 * 2**20
     """Bytes of a refused message that are read and dropped, so that its sender hears why."""

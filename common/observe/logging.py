@@ -7,13 +7,13 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from common.observe import correlation
+from common.observe import correlation, stages
 from common.observe.redact import redacted
 
 _MOST_MESSAGE: Final = 8_000
 _MOST_TRACEBACK: Final = 16_000
 _FIRST: Final = ("transaction", "outcome", "duration_ms")
-_OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "correlation"}
+_OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "correlation", "trace"}
 
 # These write whole messages or bound values, which hold patient data, at their lower levels.
 _TALKATIVE: Final = ("zeep", "urllib3", "minio", "sqlalchemy.engine", "sqlalchemy.pool", "psycopg")
@@ -94,6 +94,7 @@ def _fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
         "logger": record.name,
         "msg": record.getMessage(),
         "correlation": correlation.current() or None,
+        "trace": stages.trace_id(),
         **{name: extras.pop(name, None) for name in _FIRST},
         **{(f"extra_{name}" if name in _RESERVED else name): value for name, value in extras.items()},
         "exception": record.exc_text,

@@ -5,8 +5,9 @@ A label value comes from the code, never from a message; whatever does not look 
 
 import os
 import re
-import time
-from collections.abc import Iterator
+import threading
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,11 +26,15 @@ from prometheus_client import (
     multiprocess,
 )
 
+from common.observe import stages
 from common.observe.workers import DIRECTORY
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+# Stages are parts of requests, of which many take less than a millisecond.
+_STAGE_SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
+_FLUSH_SECONDS: Final = 1.0
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 _TEN_DIGITS: Final = re.compile(r"[0-9]{10}")
 _MOST_CHILDREN: Final = 2_000
@@ -44,20 +49,39 @@ class Row:
     labels: tuple[str, ...]
     meaning: str
     mode: str = ""
+    buckets: tuple[float, ...] = _SECONDS
 
 
 TABLE: Final = (
     Row(Counter, "requests_total", ("service", "transaction", "outcome"), "Requests answered."),
     Row(Histogram, "request_seconds", ("service", "transaction"), "Time from request to answer."),
-    Row(Histogram, "stage_seconds", ("service", "transaction", "stage"), "Time that one stage of a request took."),
+    Row(
+        Histogram,
+        "stage_seconds",
+        ("service", "transaction", "stage"),
+        "Time that a request spent in one stage, that of others within it not counted.",
+        buckets=_STAGE_SECONDS,
+    ),
+    Row(Counter, "slow_total", ("service", "kind"), "Requests and statements that were slow, as settings say."),
+    Row(Counter, "refused_total", ("service",), "Requests refused with 503, since too many were waiting."),
     Row(Counter, "document_bytes_total", ("direction",), "Bytes of documents received and sent."),
     Row(Gauge, "in_flight", ("service",), "Requests being served.", "livesum"),
+    Row(Gauge, "capacity", ("service",), "Requests that can be served at a time.", "livesum"),
+    Row(Gauge, "disk_size_bytes", ("disk",), "Size of the file system that something is kept on.", "mostrecent"),
+    Row(Gauge, "disk_free_bytes", ("disk",), "What is free there for the service.", "mostrecent"),
     Row(Counter, "errors_total", ("code",), "Errors reported, by the standard's code."),
     Row(Gauge, "pending_documents", (), "Documents not yet settled with the Registry.", "mostrecent"),
     Row(Gauge, "outbox_waiting", ("service",), "Answers that wait to be delivered.", "mostrecent"),
     Row(Gauge, "outbox_dead", ("service",), "Answers given up, which wait for an operator.", "mostrecent"),
     Row(Gauge, "outbox_oldest_seconds", ("service",), "Age of the oldest answer that waits.", "mostrecent"),
     Row(Counter, "outbox_total", ("service", "outcome"), "Deliveries of answers: delivered, failed, dead."),
+    Row(
+        Gauge,
+        "forwards",
+        ("state",),
+        "Messages of the cross-reference for the Registry that wait, or were refused.",
+        "mostrecent",
+    ),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -70,7 +94,7 @@ _registry: Final = CollectorRegistry()
 def _made(row: Row) -> Any:
     more: dict[str, Any] = {"multiprocess_mode": row.mode} if row.kind is Gauge else {}
     if row.kind is Histogram:
-        more["buckets"] = _SECONDS
+        more["buckets"] = row.buckets
     return row.kind(f"portolan_{row.name}", row.meaning, row.labels, registry=_registry, **more)
 
 
@@ -94,30 +118,116 @@ def request(service: str, transaction: str, outcome: str, seconds: float) -> Non
     _child("request_seconds", service, transaction).observe(seconds)
 
 
-def stage(service: str, transaction: str, name: str, seconds: float) -> None:
-    """Note the time that one stage of a request took."""
-    _child("stage_seconds", service, transaction, name).observe(seconds)
+class _Tally:
+    """What happens at each request's stages, added up here and handed on once a second.
+
+    A histogram that processes share takes microseconds for each value, and a request has many.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._rows: dict[tuple[str, str], dict[str, list[float]]] = {}
+        self._in_flight: dict[str, int] = {}
+        self._changed: set[str] = set()
+        self._due = False
+
+    def stages(self, service: str, transaction: str, spent: Mapping[str, float]) -> None:
+        """One request's times: for each stage the sum, and how many fell into each bucket."""
+        with self._lock:
+            rows = self._rows.get((service, transaction))
+            if rows is None:
+                rows = self._rows[service, transaction] = {}
+            for stage, seconds in spent.items():
+                row = rows.get(stage)
+                if row is None:
+                    row = rows[stage] = [0.0] * (len(_STAGE_SECONDS) + 2)
+                row[0] += seconds
+                row[1 + bisect_left(_STAGE_SECONDS, seconds)] += 1
+            due, self._due = self._due, True
+        if not due:
+            self._soon()
+
+    def more(self, service: str, count: int) -> None:
+        """So many more requests are being served."""
+        with self._lock:
+            self._in_flight[service] = self._in_flight.get(service, 0) + count
+            self._changed.add(service)
+            due, self._due = self._due, True
+        if not due:
+            self._soon()
+
+    def _soon(self) -> None:
+        timer = threading.Timer(_FLUSH_SECONDS, self.flush)
+        timer.daemon = True
+        timer.start()
+
+    def flush(self) -> None:
+        """Hand on what has been added up; one at a time, or an older number might be the last to be written."""
+        with self._flushing:
+            with self._lock:
+                rows, self._rows = self._rows, {}
+                flying = [(service, self._in_flight[service]) for service in self._changed]
+                self._changed.clear()
+                self._due = False
+            for service, count in flying:
+                _child("in_flight", service).set(count)
+            for (service, transaction), by_stage in rows.items():
+                for stage, row in by_stage.items():
+                    _add(_child("stage_seconds", service, transaction, stage), row)
 
 
-@contextmanager
-def timed_stage(service: str, transaction: str, name: str) -> Iterator[None]:
-    """Note the time that the block took, whether it succeeds or not."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        stage(service, transaction, name, time.perf_counter() - began)
+def _add(histogram: Any, row: list[float]) -> None:
+    """Many values at once; the library takes them one by one only, so this looks into its histogram."""
+    histogram._sum.inc(row[0])
+    for bucket, count in zip(histogram._buckets, row[1:], strict=True):
+        if count:
+            bucket.inc(count)
+
+
+_tally: Final = _Tally()
+stages.recorded_by(_tally.stages)
 
 
 @contextmanager
 def in_flight(service: str) -> Iterator[None]:
     """Count the block as a request being served."""
-    gauge = _child("in_flight", service)
-    gauge.inc()
+    _tally.more(service, 1)
     try:
         yield
     finally:
-        gauge.dec()
+        _tally.more(service, -1)
+
+
+def capacity(service: str, threads: int) -> None:
+    """Say how many requests this process can serve at a time."""
+    _child("capacity", service).set(threads)
+
+
+def refused(service: str) -> None:
+    """Count a request that was refused unread."""
+    _child("refused_total", service).inc()
+
+
+def slow(service: str, kind: str) -> None:
+    """Count a slow `request` or `statement`."""
+    _child("slow_total", service, kind).inc()
+
+
+_disks: Final[dict[str, Path]] = {}
+
+
+def disk(name: str, folder: Path) -> None:
+    """Show how much room there is where something is kept."""
+    _disks[name] = folder
+
+
+def _look_at_disks() -> None:
+    for name, folder in _disks.items():
+        with suppress(OSError):  # not there yet
+            found = os.statvfs(folder)
+            _child("disk_size_bytes", name).set(found.f_blocks * found.f_frsize)
+            _child("disk_free_bytes", name).set(found.f_bavail * found.f_frsize)
 
 
 def document_bytes(direction: str, count: int) -> None:
@@ -147,9 +257,17 @@ def outbox_depth(service: str, waiting: int, dead: int, oldest: float) -> None:
     _child("outbox_oldest_seconds", service).set(oldest)
 
 
+def forwards(waiting: int, refused: int) -> None:
+    """Say how many messages for the Registry wait, and how many it refused."""
+    _child("forwards", "waiting").set(waiting)
+    _child("forwards", "refused").set(refused)
+
+
 def render() -> bytes:
     """All metrics in Prometheus' text form, those of all workers of the service together."""
     _child("build_info", f"v{_version()}").set(1)
+    _tally.flush()
+    _look_at_disks()
     directory = os.environ.get(DIRECTORY)
     if not directory:
         return generate_latest(_registry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
@@ -45,6 +45,7 @@ class HttpAnswer:
     body: bytes | Pieces
     status: int
     headers: dict[str, str]
+    sent: Callable[[], object] | None = None
 
     @property
     def pieces(self) -> Pieces:
@@ -60,6 +61,24 @@ class HttpAnswer:
         close = getattr(self.body, "close", None)
         if close is not None:
             close()
+
+
+class Sending:
+    """An answer's pieces as WSGI wants them; its server says by ``close`` that they are sent, or will not be."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: HttpAnswer) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer.pieces)
+
+    def close(self) -> None:
+        """Called by the server (PEP 3333), also when the client has gone."""
+        self._answer.close()
+        if self._answer.sent is not None:
+            self._answer.sent()
 
 
 @dataclass(frozen=True, slots=True)

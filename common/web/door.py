@@ -15,7 +15,8 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from common import wsdl
-from common.observe import correlation, metrics
+from common.observe import correlation, metrics, slow, spans, stages
+from common.observe.stages import Stage
 from common.settings import Settings
 from common.soap.addressing import Way, way_of
 from common.soap.content_type import ContentType, MimeError
@@ -25,8 +26,10 @@ from common.soap.mime import MimeLimits
 from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
 from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
-from common.web.answers import CORRELATION, HttpAnswer, Reply, send, send_fault
+from common.tls import PEER, Peer
+from common.web.answers import CORRELATION, HttpAnswer, Reply, Sending, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
+from common.web.callers import callers
 from common.web.elsewhere import (
     MTOM_REQUEST,
     NotAnswerable,
@@ -46,6 +49,7 @@ log = logging.getLogger("portolan.door")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _CORRELATION: Final = "HTTP_" + CORRELATION.upper().replace("-", "_")
+_FEW_DIGITS: Final = 5  # of its length in bytes; the server takes in whole what is larger still
 _PHRASES: Final[Mapping[int, str]] = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -105,6 +109,7 @@ class _Heard:
     """
 
     label: str = "unknown"
+    peer: Peer | None = None
     envelope: Envelope | None = None
     way: Way | None = None
 
@@ -117,6 +122,7 @@ class Door:
         self._address = address
         self._outbox = outbox
         self._settings = settings
+        self._callers = callers(settings, address.url)
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
             max_bytes=settings.max_metadata_bytes,
@@ -150,6 +156,8 @@ class Door:
     def post(self) -> Response:
         """One message, where it has come by Flask's ways."""
         answer = self.answer(request.environ)
+        if answer.sent is not None:
+            answer.sent()
         made = Response(answer.body, answer.status, answer.headers)
         if "Content-Type" not in answer.headers:
             del made.headers["Content-Type"]
@@ -164,27 +172,39 @@ class Door:
                 return wsgi(environ, start_response)
             answer = self.answer(environ)
             start_response(f"{answer.status} {_PHRASES[answer.status]}", list(answer.headers.items()))
-            return answer.pieces
+            return Sending(answer) if answer.sent is not None else answer.pieces
 
         return entrance
 
     def answer(self, environ: dict[str, Any]) -> HttpAnswer:
-        """The answer to one message."""
-        started = time.perf_counter()
+        """The answer to one message; its `sent` is to be called when it is."""
         service = self._address.service
         with (
             correlation.bind(correlation.accepted(environ.get(_CORRELATION))),
             metrics.in_flight(service),
         ):
-            response, label, outcome = self._answered(environ)
+            started = time.perf_counter()
+            watch = stages.sample(service, spans.asked(environ), small=_is_small(environ))
+            try:
+                response, label, outcome = self._answered(environ)
+            except BaseException:
+                if watch is not None:
+                    watch.end()
+                raise
             seconds = time.perf_counter() - started
             metrics.request(service, label, outcome, seconds)
             told = {"transaction": label, "outcome": outcome, "duration_ms": round(seconds * 1000, 2)}
             log.info("answered", extra=told)
+            if watch is not None:
+                watch.transaction, watch.outcome = label, outcome
+                watch.enter(Stage.SEND)
+                response.sent, seconds = watch.end, watch.ours
+            if seconds >= slow.BOUNDS.request:
+                slow.tell_request(label, outcome, seconds, watch)
             return response
 
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
-        heard = _Heard()
+        heard = _Heard(peer=environ.get(PEER))
         try:
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
@@ -193,6 +213,7 @@ class Door:
                     response, outcome = self._elsewhere(message, parts)
                     return response, heard.label, outcome
                 reply = self._carried_out(message, parts)
+            stages.enter(Stage.SERIALISE)
             mtom = message.mtom
             packed = not mtom and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
             relates_to = message.envelope.message_id
@@ -243,7 +264,8 @@ class Door:
 
     def prepared(self, content_type: str, data: bytes) -> Prepared:
         """Answer a request that was kept, now that the answer is wanted."""
-        envelope = open_envelope(data, None, self._xml)
+        # Who asks was verified when it came; by now the assertion may have expired.
+        envelope = open_envelope(data, None, self._xml, self._callers.understood)
         message = Message(
             transaction_of(envelope, self._served), envelope, content_type == MTOM_REQUEST, way_of(envelope)
         )
@@ -261,6 +283,7 @@ class Door:
 
     def _carried_out(self, message: Message, parts: Parts) -> Reply:
         """The transaction's answer; a breakdown of ours becomes one too, without detail."""
+        stages.enter(Stage.RULES)
         try:
             return self._address.act(message, parts)
         except SoapFault as fault:
@@ -290,8 +313,10 @@ class Door:
 
     def _opened(self, data: bytes, charset: str | None, heard: _Heard, *, mtom: bool) -> Message:
         """The message in these bytes, and the way that its answer goes; SoapFault."""
-        envelope = open_envelope(data, charset, self._xml)
+        with stages.aside(Stage.PARSE):
+            envelope = open_envelope(data, charset, self._xml, self._callers.understood)
         try:
+            caller = self._callers.identify(envelope, heard.peer)
             way = way_of(envelope)
             if way is not None:
                 check(way, self._outbox)
@@ -299,7 +324,7 @@ class Door:
             fault.relates_to = envelope.message_id
             raise
         try:
-            return Message(transaction_of(envelope, self._served), envelope, mtom, way)
+            return Message(transaction_of(envelope, self._served), envelope, mtom, way, caller)
         except SoapFault:
             heard.envelope, heard.way = envelope, way
             raise
@@ -340,6 +365,12 @@ def _related(fault: SoapFault, message: Message | None) -> SoapFault:
     if message is not None:
         fault.relates_to = message.envelope.message_id
     return fault
+
+
+def _is_small(environ: Mapping[str, Any]) -> bool:
+    """Whether a message was there before its thread was, so that none of the thread's time is its sender's."""
+    told = environ.get("CONTENT_LENGTH") or ""
+    return len(told) <= _FEW_DIGITS and told.isdigit()
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -9,7 +9,7 @@ import click
 
 from common.settings import Settings, SettingsError
 from console.cli import config_option, settings
-from console.doctor import database, machine, neighbours, outbox, storage
+from console.doctor import database, identity, machine, neighbours, observing, outbox, storage
 from console.doctor.finding import Finding, Findings, Outcome, fail, ok
 from console.output import json_option, print_json, print_table
 
@@ -18,6 +18,8 @@ _LOOKS = (
     database.look,
     storage.look,
     outbox.look,
+    identity.look,
+    observing.look,
     machine.codes,
     machine.memory,
     neighbours.look,

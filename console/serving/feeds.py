@@ -17,11 +17,13 @@ from typing import Final
 
 from common.db import Database
 from common.mllp import Handler, Listening, MllpServer
+from common.observe import spans
 from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
 from common.settings import Settings
 from common.settings_types import split_bind
 from console.failure import HOPELESS, Failure
+from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
 log = logging.getLogger("portolan.feeds")
@@ -151,6 +153,7 @@ class _Keeper:
 
 def _work(source: Source, settings: Settings, listener: socket.socket | None) -> int:
     """Serve in this process; its exit code."""
+    observe(source.service, settings, settings.mllp_threads)
     database = source.open_store(settings)
     handler = source.handler(settings, database)
     try:
@@ -160,6 +163,7 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
         return 1
     finally:
         database.close()
+        spans.close()
     return 0
 
 

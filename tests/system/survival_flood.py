@@ -165,7 +165,9 @@ class Crowd:
 
 def flood(registry: str, repository: str, patient: str, rate: float, seconds: float) -> dict[str, object]:
     """What a crowd comes to."""
-    kinds, crowd, sent = templates(registry, repository, patient), Crowd(), 0
+    asked, registered, provided = templates(registry, repository, patient)
+    # Mostly what costs most, so that one process can ask for several times what can be carried out.
+    kinds, crowd, sent = [provided, asked, provided, registered, provided], Crowd(), 0
     ports = {"ITI-41": urlsplit(repository).port or 0}
     begun = time.monotonic()
     while (passed := time.monotonic() - begun) < seconds:

@@ -69,7 +69,10 @@ def test_nginx_accepts_its_file(tmp_path: Path) -> None:
     text = text.replace("registry:8010", "127.0.0.1:8010").replace("repository:8020", "127.0.0.1:8020")
     text = text.replace("/run/secrets/tls_key", str(key)).replace("/run/secrets/tls_certificate", str(certificate))
     text = text.replace("/run/secrets/tls_clients", str(certificate)).replace("ssl_crl /run/secrets/tls_revoked;", "")
-    config = tmp_path / "nginx.conf"
+    more = (ROOT / "deploy" / "nginx-identity.conf").read_text(encoding="utf-8")
+    (tmp_path / "identity.conf").write_text(more.replace("identity:8070", "127.0.0.1:8070"))
+    text = text.replace("/etc/nginx/portolan.d/", f"{tmp_path}/")
+    config = tmp_path / "nginx-whole"
     config.write_text(text)
     done = subprocess.run([nginx, "-t", "-c", str(config)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,8 @@ def flood(pair: Pair, patient: str, rate: float, seconds: float) -> dict[str, An
     """What a crowd of so many requests a second comes to."""
     told = [pair.registry.url, pair.repository.url, patient, str(rate), str(seconds)]
     command = [sys.executable, "-m", "tests.system.survival_flood", *told]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=seconds + 120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 120)
+    assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -78,11 +79,11 @@ def p95(pair: Pair, patient: str, seconds: float) -> float:
 
 def capacity(pair: Pair, patient: str) -> float:
     """Requests a second that are carried out when a little more is asked than that: found by asking ever more."""
-    rate, best = 150.0, 0.0
-    for _ in range(6):
+    rate, best = 60.0, 0.0
+    for _ in range(7):
         found = flood(pair, patient, rate, min(1.0, SECONDS / 2))
         best = max(best, float(found["served a second"]))
-        if found["served a second"] < 0.85 * rate:
+        if found["served a second"] < 0.5 * rate:
             return best
         rate *= 2
     return best
@@ -110,7 +111,7 @@ def resident(pids: list[int]) -> float:
 def test_o2_work_leaves_memory_descriptors_and_threads_as_they_were(pair: Pair) -> None:
     patient = a_patient_id()
     pids = [each.process.pid for each in (pair.registry, pair.repository) if each.process]
-    rate = 100.0 if SECONDS < 10 else 200.0
+    rate = 60.0
     flood(pair, patient, rate, max(2.0, SECONDS / 4))
     before, held_before = resident(pids), held(pids)
 

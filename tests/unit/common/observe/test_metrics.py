@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.observe import metrics
+from common.observe import metrics, stages
 from common.observe.workers import DIRECTORY, prepare
 
 WORKER = """
@@ -44,14 +44,16 @@ def test_a_request_is_counted_and_timed() -> None:
 
 
 def test_stages_bytes_errors_and_pending_documents_are_seen() -> None:
-    with metrics.timed_stage("repository", "ITI-41", "store"):
-        pass
+    with stages.watched("repository") as watch:
+        watch.transaction = "ITI-41"
+        with stages.aside("storage"):
+            pass
     metrics.document_bytes("out", 1480)
     metrics.error("XDSUnknownPatientId")
     metrics.pending_documents(2)
 
     text = metrics.render()
-    assert value('portolan_stage_seconds_count{service="repository",stage="store",transaction="ITI-41"}', text) == 1
+    assert value('portolan_stage_seconds_count{service="repository",stage="storage",transaction="ITI-41"}', text) == 1
     assert value('portolan_document_bytes_total{direction="out"}', text) == 1480
     assert value('portolan_errors_total{code="XDSUnknownPatientId"}', text) == 1
     assert value("portolan_pending_documents", text) == 2
