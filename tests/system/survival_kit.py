@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pytest
 import requests
 from click.testing import CliRunner
 from lxml import etree
@@ -59,6 +60,11 @@ COME_AGAIN: Final = frozenset(
 
 LONG: Final = os.environ.get("PORTOLAN_SURVIVAL_LONG") == "1"
 """Whether what takes long, or is like something that is tested anyway, is wanted too."""
+
+
+def only_when_asked_for(name: str) -> pytest.MarkDecorator:
+    """Skips what takes more than every run can afford, unless this variable, or PORTOLAN_SURVIVAL_LONG=1, is set."""
+    return pytest.mark.skipif(not LONG and name not in os.environ, reason=f"{name}, or PORTOLAN_SURVIVAL_LONG=1")
 
 
 def seconds_of(name: str, default: float) -> float:

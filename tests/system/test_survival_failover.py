@@ -1,6 +1,6 @@
 """The database's primary dies: its standby is promoted, and service goes on without anything acknowledged being lost.
 
-PORTOLAN_FAILOVER_SECONDS says how long there is load before and after (1.5).
+PORTOLAN_FAILOVER_SECONDS says how long there is load before and after (1.5 with PORTOLAN_SURVIVAL_LONG=1 alone).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tests.running import Pair, a_pair
 from tests.servers.fixtures import do_without
 from tests.servers.postgres import InstalledPostgres, new_database, start_postgres
 from tests.servers.process import Unavailable
-from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, seconds_of
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, only_when_asked_for, seconds_of
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow, only_when_asked_for("PORTOLAN_FAILOVER_SECONDS")]
 
 SECONDS = seconds_of("PORTOLAN_FAILOVER_SECONDS", 1.5)
 

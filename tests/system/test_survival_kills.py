@@ -1,6 +1,6 @@
 """Everything killed at random moments under mixed load: nothing that was acknowledged is lost, nothing is half there.
 
-PORTOLAN_SURVIVAL_SECONDS says for how long (8; 1200 for the long run), PORTOLAN_SURVIVAL_SEED which moments.
+PORTOLAN_SURVIVAL_SECONDS says for how long (6; 1200 for the long run), PORTOLAN_SURVIVAL_SEED which moments.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -28,9 +27,10 @@ from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, 
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-SECONDS = seconds_of("PORTOLAN_SURVIVAL_SECONDS", 8)
+SECONDS = seconds_of("PORTOLAN_SURVIVAL_SECONDS", 6)
 SEED = int(os.environ.get("PORTOLAN_SURVIVAL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 THREADS = 4
+FEWEST = 3
 BACK_WITHIN = 20.0
 # A mark is settled only when no registration can be under way: later than both timeouts together.
 QUICK = {"CONNECT_TIMEOUT": "1s", "ANSWER_TIMEOUT": "3s", "SWEEP_AFTER": "5s", "SWEEP_EVERY": "0.5s"}
@@ -99,10 +99,10 @@ class Killer:
         service.start()
 
     def run(self, until: float) -> None:
-        """Until a time; the last kill leaves some seconds of load."""
+        """Until a time, and until a few things have been killed, however slow the machine is."""
         bag: list[str] = []
         pause = max(0.1, min(4.0, SECONDS / 60))
-        while time.monotonic() < until - pause:
+        while time.monotonic() < until - pause or sum(self.kills.values()) < FEWEST:
             bag = bag or self.chance.sample(sorted(self.victims()), len(self.victims()))
             name = bag.pop()
             time.sleep(self.chance.uniform(pause / 4, pause))
@@ -171,10 +171,9 @@ def memory(pair: Pair) -> float:
 
 def test_d3_d4_d16_whatever_is_killed_under_load_nothing_acknowledged_is_lost(killer: Killer) -> None:
     book = Book()
-    with load(killer.pair.services, book, threads=THREADS, seconds=SECONDS, seed=SEED) as work:
-        thread = threading.Thread(target=killer.run, args=(work.until,))
-        thread.start()
-        thread.join()
+    with load(killer.pair.services, book, threads=THREADS, seconds=SECONDS + 600, seed=SEED) as work:
+        killer.run(time.monotonic() + SECONDS)
+        work.end()
 
     assert killer.problems == []
     killer.await_ready()
@@ -187,7 +186,6 @@ def test_d3_d4_d16_whatever_is_killed_under_load_nothing_acknowledged_is_lost(ki
     print(f"came to: {seen}; slowest answer {book.slowest:.1f} s, longest time without success {book.gap():.1f} s")
     print(f"largest process {memory(killer.pair):.0f} MiB; check --deep: {told['summary']}")
     assert told["summary"] == {"differences": 0, "kinds": {}}
-    assert sum(killer.kills.values()) >= 3
 
 
 def _settled(pair: Pair, seconds: float = 25) -> bool:
