@@ -18,7 +18,8 @@ from tests.factories import a_document, a_patient_id, a_submission, a_uuid, subm
 from tests.running import Pair, a_pair
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port
-from tests.system.survival_kit import ELSEWHERE, LONG, SIMPLE, WITHOUT_FEEDS, a_letter, ask, check, retrieval
+from tests.system.survival_judge import check
+from tests.system.survival_kit import ELSEWHERE, LONG, SIMPLE, WITHOUT_FEEDS, a_letter, ask, retrieval
 from tests.wire import Answer, answer, envelope
 
 pytestmark = pytest.mark.system

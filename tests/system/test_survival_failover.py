@@ -16,7 +16,8 @@ from tests.running import Pair, a_pair
 from tests.servers.fixtures import do_without
 from tests.servers.postgres import InstalledPostgres, new_database, start_postgres
 from tests.servers.process import Unavailable
-from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, only_when_asked_for, seconds_of
+from tests.system.survival_judge import check, judged
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, load, only_when_asked_for, seconds_of
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, only_when_asked_for("PORTOLAN_FAILOVER_SECONDS")]
 

@@ -23,7 +23,8 @@ from tests.servers.fixtures import do_without
 from tests.servers.minio import MinioServer
 from tests.servers.postgres import PostgresServer, new_database, start_postgres
 from tests.servers.process import Unavailable
-from tests.system.survival_kit import WITHOUT_FEEDS, Book, check, judged, load, seconds_of
+from tests.system.survival_judge import check, judged
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, load, seconds_of
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

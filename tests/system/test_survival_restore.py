@@ -20,7 +20,8 @@ import pytest
 from tests.factories import a_patient_id
 from tests.running import Pair, a_pair, back_end
 from tests.servers.postgres import InstalledPostgres
-from tests.system.survival_kit import LONG, WITHOUT_FEEDS, Book, a_letter, ask, check, load, retrieval
+from tests.system.survival_judge import check
+from tests.system.survival_kit import LONG, WITHOUT_FEEDS, Book, a_letter, ask, load, retrieval
 from tests.wire import answer
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

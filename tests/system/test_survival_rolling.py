@@ -17,17 +17,8 @@ from tests.factories import a_patient_id
 from tests.running import Pair, a_pair, back_end
 from tests.servers.balancer import Balancer, Haproxy, haproxy
 from tests.servers.process import accepts
-from tests.system.survival_kit import (
-    WITHOUT_FEEDS,
-    Book,
-    a_letter,
-    ask,
-    check,
-    judged,
-    load,
-    only_when_asked_for,
-    retrieval,
-)
+from tests.system.survival_judge import check, judged
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, a_letter, ask, load, only_when_asked_for, retrieval
 from tests.wire import Services, answer
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, only_when_asked_for("PORTOLAN_ROLLING_ROUNDS")]
