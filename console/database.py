@@ -59,7 +59,7 @@ def ready_identity_database(settings: Settings, *, migrate: bool) -> None:
 def _ready(opened: Database, of: ModuleType, name: str, *, migrate: bool) -> None:
     if migrate:
         of.upgrade(opened)
-    elif of.current(opened) != of.newest():
+    elif not of.is_served(opened):
         raise Failure(
             f"The {name} is at schema {of.current(opened) or 'none'}, and this release needs {of.newest()}.",
             "Run `portolan migrate`.",

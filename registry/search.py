@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from common.db import Database, Work
+from common.db import Database, Work, decided
 from common.ebxml.fragments import with_status
 from common.ebxml.query import AdhocQuery
 from common.ebxml.responses import write_object_ref, write_query_response
@@ -81,7 +81,8 @@ class Search:
             return refusal(question, correlation)
         if self._strict and (unknown := self._unknown_patients(question, self._strict)):
             return refusal(unknown, correlation, question.query.name)
-        return self._answered(question, correlation)
+        # A connection that broke since it was last used says nothing of the question.
+        return decided(lambda: self._answered(question, correlation))
 
     def _unknown_patients(self, question: Question, domain: Domain) -> list[Objection]:
         given = question.values(Match.PATIENT)

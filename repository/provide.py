@@ -15,7 +15,7 @@ from common.observe.stages import Stage, aside
 from common.rules import Objection, as_errors
 from common.standard.errors import ErrorCode
 from repository.intake import Intake
-from repository.registry import Registry, RegistryUnclear, RegistryUnreachable, derived_message_id
+from repository.registry import Registry, RegistryBroke, RegistryUnclear, RegistryUnreachable, derived_message_id
 from repository.rules.provide import PROVIDE, Bytes, Delivery, Entry
 from repository.storage import Blob, Buried, Busy, DocumentStore, OutOfSpace, StorageError, Upload
 
@@ -113,6 +113,9 @@ class Provide:
             self._drop(blobs)
             told = "the registry cannot be reached, and nothing was stored: send the same message again later"
             return _failure([Objection(ErrorCode.XDSRegistryNotAvailable, "", told)])
+        except RegistryBroke as broke:
+            log.warning("the registry failed: %s", broke)
+            return broke.response  # and the bytes stay, as below
         except RegistryUnclear as unclear:
             # Unknown is not failed: the bytes stay, marked, until it is known whether an entry points at them.
             log.warning("the registry gave no clear answer: %s", unclear)

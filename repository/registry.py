@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from common.client.connections import NeighbourError, NoAnswer, NotReached
+from common.client.errors import TooBusy
 from common.client.soap import SoapClient
 from common.ebxml import names as n
 from common.ebxml.objects import Element, read_entry
 from common.ebxml.query import AdhocQuery, ReturnType, write_query
 from common.ebxml.responses import UnreadableAnswerError, read_registry_response
 from common.faults import checkpoint
-from common.model import AvailabilityStatus, DocumentEntry, RegistryResponse, Status
+from common.model import AvailabilityStatus, DocumentEntry, RegistryError, RegistryResponse, Status
+from common.observe import correlation
 from common.soap.faults import SoapFault
+from common.standard.errors import ErrorCode
 from common.standard.queries import BY_NAME
 from common.standard.transactions import ITI_18, ITI_42, Transaction
 
 _AT_ONCE: Final = 100
+_BREAKDOWNS: Final = frozenset({ErrorCode.XDSRegistryBusy, ErrorCode.XDSRegistryError})
+_BUSY: Final = "the registry has too much to do: send the same message again later"
 
 
 class RegistryUnreachable(Exception):  # noqa: N818
@@ -27,6 +33,18 @@ class RegistryUnreachable(Exception):  # noqa: N818
 
 class RegistryUnclear(Exception):  # noqa: N818
     """The registry gave no clear answer; what it did is unknown."""
+
+
+class RegistryBroke(RegistryUnclear):
+    """The registry says that it failed, or is too busy: that can be told, but what it did is unknown all the same.
+
+    A database that dies while it commits may have committed, and a registry that then tells of its failure is honest
+    and may be wrong.
+    """
+
+    def __init__(self, response: RegistryResponse) -> None:
+        super().__init__(", ".join(error.code for error in response.errors))
+        self.response = response
 
 
 def derived_message_id(source_message_id: str | None) -> str | None:
@@ -43,7 +61,7 @@ class Registry:
     def register(
         self, submission: bytes, *, message_id: str | None, transaction: Transaction = ITI_42
     ) -> RegistryResponse:
-        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear."""
+        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear, RegistryBroke."""
         checkpoint("iti42.sent")
         try:
             body = self._client.call(transaction, submission, message_id=message_id)
@@ -52,9 +70,13 @@ class Registry:
             response = read_registry_response(body)
         except NotReached as error:
             raise RegistryUnreachable(str(error)) from error
+        except TooBusy as error:
+            raise RegistryBroke(_failure(RegistryError(ErrorCode.XDSRegistryBusy, _BUSY))) from error
         except (NoAnswer, SoapFault, UnreadableAnswerError) as error:
             raise RegistryUnclear(str(error)) from error
         checkpoint("iti42.answered")
+        if any(error.code in _BREAKDOWNS for error in response.errors):
+            raise RegistryBroke(response)
         return response
 
     def hash_of(self, unique_id: str) -> str | None:
@@ -126,6 +148,11 @@ class Registry:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _failure(error: RegistryError) -> RegistryResponse:
+    told = replace(error, context=f"{error.context} [{correlation.current()}]")
+    return RegistryResponse(Status.FAILURE, (told,))
 
 
 def _quoted(value: str) -> str:

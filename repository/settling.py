@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 
 from common.faults import checkpoint
 from common.observe import metrics
@@ -17,9 +19,14 @@ log = logging.getLogger("portolan.settling")
 class Settling:
     """Decides about marked documents."""
 
-    def __init__(self, store: DocumentStore, registry: Registry) -> None:
+    def __init__(
+        self, store: DocumentStore, registry: Registry, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``monotonic`` tells seconds, whatever becomes of the time of day."""
         self._store = store
         self._registry = registry
+        self._monotonic = monotonic
+        self._seen: dict[str, float] = {}
 
     def settle(self, blob: Blob) -> Blob | None:
         """The document without its mark if it is registered, else ``None``; RegistryUnclear if nobody knows."""
@@ -39,17 +46,25 @@ class Settling:
         return self._registry.hash_of(blob.unique_id) == blob.sha1
 
     def sweep(self, older_than: float) -> tuple[int, int]:
-        """Settle or remove what has been marked for ``older_than`` seconds; how many of each."""
+        """Settle or remove what has been marked for ``older_than`` seconds; how many of each.
+
+        A clock that jumps makes a mark of this moment look old. So a mark is taken for old only by who has seen it for
+        so long: its registration may be under way, and would be left without its bytes.
+        """
         settled = removed = 0
+        seen, now = self._seen, self._monotonic()
+        self._seen = {}
         for blob in self._store.pending(older_than):
+            first = self._seen[blob.locator] = seen.get(blob.locator, now)
             try:
                 if self.settle(blob) is not None:
                     settled += 1
-                else:
+                elif now - first >= older_than:
                     self._store.remove(blob)
                     removed += 1
             except RegistryUnclear:
                 log.info("the registry does not answer; marked documents stay")
+                self._seen = {**seen, **self._seen}
                 break
             except StorageError as error:
                 log.error("a marked document could not be settled: %s", error)

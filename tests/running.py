@@ -137,8 +137,9 @@ class Pair:
 
     @property
     def mllp(self) -> int:
-        """The port where the Registry listens for patient feeds."""
-        return int(self.settings["REGISTRY_MLLP_BIND"].rpartition(":")[2])
+        """The port where the Registry listens for patient feeds; 0 where it does not."""
+        bound = self.settings["REGISTRY_MLLP_BIND"]
+        return 0 if bound == "off" else int(bound.rpartition(":")[2])
 
     def start(self) -> None:
         """Start both."""

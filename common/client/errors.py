@@ -29,6 +29,10 @@ class NoAnswer(NeighbourError):  # noqa: N818
     """Something was sent, and no clear answer came back: what it led to is unknown."""
 
 
+class TooBusy(NoAnswer):
+    """The neighbour has too much to do (HTTP 503) and says that it has done nothing; whether that is so is unknown."""
+
+
 class OutcomeUnknown(NoAnswer):
     """A submission was sent, and whether it was registered is unknown: send the same one with this message_id again."""
 

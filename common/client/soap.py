@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from lxml import etree
 
 from common.client.connections import Connections, NoAnswer
+from common.client.errors import TooBusy
 from common.ebxml.objects import Element
 from common.observe import correlation, spans
 from common.observe.stages import Stage, aside
@@ -30,7 +32,7 @@ class SoapClient:
         self._limits = limits
 
     def call(self, transaction: Transaction, body: bytes, *, message_id: str | None = None) -> Element:
-        """The body of the answer; SoapFault, NotReached, or NoAnswer where what came back is no answer."""
+        """The body of the answer; SoapFault, NotReached, TooBusy, or NoAnswer where what came back is no answer."""
         envelope = write_envelope(
             transaction.action,
             body,
@@ -44,6 +46,8 @@ class SoapClient:
         }
         with aside(Stage.REGISTRY, None), spans.calling(transaction.label, self._host) as more:
             answer = self._connections.post(envelope, headers | more)
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise TooBusy("HTTP 503")
         return self._body(answer.body, answer.content_type)
 
     def _body(self, data: bytes, content_type: str) -> Element:

@@ -34,9 +34,19 @@ _RETRY: Final = (
     pg.AdminShutdown,
     pg.CrashShutdown,
     pg.CannotConnectNow,
+    pg.TooManyConnections,
+    pg.ReadOnlySqlTransaction,
+    pg.LockNotAvailable,
 )
 _AT_ONCE: Final = 0.0002  # a connection that is had sooner was not waited for
-_FULL: Final = (pg.DiskFull, pg.OutOfMemory, pg.TooManyConnections)
+_FULL: Final = (pg.DiskFull, pg.OutOfMemory)
+# A server that does not even acknowledge packets is given up after these: as long as a statement may take, and no more.
+_NETWORK: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 _NOTHING: Final = Statement(select(literal(1)))
@@ -69,7 +79,7 @@ def _translated(error: Exception) -> DatabaseError:
         return DatabaseFull(name)
     if isinstance(error, (*_RETRY, PoolTimeout)):
         return DatabaseBusy(name)
-    if isinstance(error, pg.QueryCanceled | pg.LockNotAvailable):
+    if isinstance(error, pg.QueryCanceled):
         return DatabaseError(f"{name}: it took too long")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return DatabaseBusy(name)
@@ -189,7 +199,7 @@ class Database:
             engine = create_engine(self.url, connect_args={"check_same_thread": False, "timeout": wait}, **options)
             event.listen(engine, "connect", _prepare_sqlite)
         else:
-            arguments = {"connect_timeout": max(2, int(wait)), "prepare_threshold": 2}
+            arguments = {"connect_timeout": max(2, int(wait)), "prepare_threshold": 2, **_NETWORK}
             engine = create_engine(self.url, connect_args=arguments, pool_use_lifo=True, **options)
             event.listen(engine, "connect", _prepare_postgresql)
         return engine
@@ -262,6 +272,7 @@ class Database:
     def _checked_out(self) -> Iterator[Any]:
         """A connection of the pool; the drivers' errors leave translated, broken connections are dropped."""
         connection: Any = None
+        pool = self.engine.pool
         try:
             began = time.perf_counter()
             connection = self.engine.raw_connection()
@@ -270,6 +281,9 @@ class Database:
         except (sqlite3.Error, psycopg.Error, PoolTimeout) as error:
             if connection is not None and _is_broken(connection, error):
                 connection.invalidate()
+                # The others of the pool are as old: a server that was restarted, or has become a standby, broke all.
+                if self.engine.pool is pool:
+                    self.engine.dispose()
             raise _translated(error) from error
         finally:
             if connection is not None:
@@ -294,6 +308,8 @@ def _waited(began: float) -> None:
 
 def _is_broken(connection: Any, error: Exception) -> bool:
     driver = connection.dbapi_connection
+    if isinstance(error, pg.ReadOnlySqlTransaction):  # whoever answers is no primary any more
+        return True
     return isinstance(error, psycopg.Error) and (driver is None or driver.closed or driver.broken)
 
 

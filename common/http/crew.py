@@ -6,6 +6,7 @@ import gc
 import logging
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -32,6 +33,8 @@ _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _MOST_FAILURES: Final = 5
 _EARLY: Final = 5.0
+_OTHER_FILES: Final = 256
+"""Documents, connections to neighbours, and so on: what a process has open besides those who speak to it."""
 
 
 class CannotServe(Exception):  # noqa: N818
@@ -86,9 +89,20 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``make`` is called in each worker. CannotServe."""
     listening = [_Listening(listen(place.host, place.port), place) for place in places]
+    limits = replace(limits, connections=min(limits.connections, _files_for(limits.connections) - _OTHER_FILES))
     counts = mmap.mmap(-1, max(4 * workers, mmap.PAGESIZE))
     parent = _Parent(make, listening, workers, limits, stop_seconds, counts)
     parent.run()
+
+
+def _files_for(connections: int) -> int:
+    """The files that a process may have open, raised as far as it may be where that is too few for its connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(soft, _OTHER_FILES + 1)
 
 
 def for_watchers(wsgi: Wsgi) -> Wsgi:

@@ -118,6 +118,9 @@ def _schema(opened: Database) -> Finding:
     found, needed = schema.current(opened), schema.newest()
     if found == needed:
         return ok(ABOUT, f"schema {found}, as this release needs it")
+    if schema.is_served(opened):
+        told = f"schema {found}, of a later release than this one, which works with {needed} and serves on"
+        return warn(ABOUT, told, "Bring every service to the later release.")
     return fail(ABOUT, f"schema {found or 'none'}, and this release needs {needed}", "Run `portolan migrate`.")
 
 

@@ -57,7 +57,7 @@ class Source:
     def is_ready(self, database: Database) -> bool:
         """Whether the database's schema is this release's."""
         schema = importlib.import_module(self.schema)
-        return bool(schema.current(database) == schema.newest())
+        return bool(schema.is_served(database))
 
 
 SOURCES: Final = {

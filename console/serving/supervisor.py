@@ -44,7 +44,7 @@ class Child:
         # What belongs to another service starts once that is up: its database is migrated then.
         self._again_at = math.inf if service.after else 0.0
         self._failures = 0
-        self.live = False
+        self._has_served = False
 
     @property
     def pid(self) -> int | None:
@@ -57,14 +57,18 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a session of its own: Ctrl-C in a terminal is for the supervisor alone."""
-        self._began, self.live = time.monotonic(), False
+        self._began = time.monotonic()
         inherited = (self._listener.fileno(),) if self._listener else ()
         self._process = subprocess.Popen(  # noqa: S603
             self._command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited
         )
 
     def look_after(self) -> None:
-        """Start it again a while after it ended; Failure when it ends at once time after time."""
+        """Start it again a while after it ended; Failure when it ends at once time after time.
+
+        What has served once did not find a wrong setting, but a neighbour that is away for a while: it is started
+        again until that is back.
+        """
         if self._process is None:
             if time.monotonic() >= self._again_at:
                 self.start()
@@ -73,7 +77,7 @@ class Child:
         if code is None:
             return
         self._failures = self._failures + 1 if self._ended_at_once() else 1
-        if code == HOPELESS or self._failures >= _MOST_TRIES:
+        if code == HOPELESS or (self._failures >= _MOST_TRIES and not self._has_served):
             times = f" {self._failures} times in a row" if self._failures > 1 else ""
             raise Failure(f"The {self.service.name} ended as soon as it was started{times} ({_ending(code)}).")
         click_err(f"the {self.service.name} ended ({_ending(code)}); it is started again")
@@ -85,8 +89,8 @@ class Child:
 
     def answers(self) -> bool:
         """Whether it answers."""
-        self.live = self.service.answers(self._settings)
-        return self.live
+        self._has_served = self.service.answers(self._settings)
+        return self._has_served
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, and with SIGKILL to its workers too."""

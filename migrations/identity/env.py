@@ -9,6 +9,7 @@ context.configure(
     target_metadata=metadata,
     version_table="portolan_identity_version",
     render_as_batch=True,
+    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -13,4 +13,5 @@ _SCHEMA: Final = Schema(scripts, VERSION_TABLE, lock=7_320_041)
 
 newest = _SCHEMA.newest
 current = _SCHEMA.current
+is_served = _SCHEMA.is_served
 upgrade = _SCHEMA.upgrade

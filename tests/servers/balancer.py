@@ -40,8 +40,13 @@ class Balancer(Protocol):
 
 def start_balancer(groups: Mapping[str, Sequence[int]]) -> Balancer:
     """Start the best there is in front of groups of loopback ports, each group by its name."""
-    path = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    path = haproxy()
     return Haproxy(path, groups) if path else PlainBalancer(groups)
+
+
+def haproxy() -> str | None:
+    """Where haproxy is installed, if it is."""
+    return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 
 
 class Haproxy:

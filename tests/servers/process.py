@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -31,16 +33,23 @@ def program(name: str) -> str:
 
 def free_port() -> int:
     """A loopback port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """So many loopback ports that were free a moment ago, each another."""
+    """So many loopback ports that were free a moment ago, each another.
+
+    They lie below those that the system gives to outgoing connections: one that a server gives up while it is started
+    again would else be taken by anybody.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(each.getsockname()[1]) for each in listeners]
+        while len(found) < count:
+            port = random.randrange(20_000, 32_000)
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
 
 
 def eventually(ready: Callable[[], bool], what: str, seconds: float = _PATIENCE_SECONDS) -> None:
