@@ -58,6 +58,7 @@ TABLE: Final = (
     Row(Gauge, "outbox_dead", ("service",), "Answers given up, which wait for an operator.", "mostrecent"),
     Row(Gauge, "outbox_oldest_seconds", ("service",), "Age of the oldest answer that waits.", "mostrecent"),
     Row(Counter, "outbox_total", ("service", "outcome"), "Deliveries of answers: delivered, failed, dead."),
+    Row(Counter, "replica_reads_total", ("outcome",), "Stored queries that a replica answered, or why it did not."),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -145,6 +146,11 @@ def outbox_depth(service: str, waiting: int, dead: int, oldest: float) -> None:
     _child("outbox_waiting", service).set(waiting)
     _child("outbox_dead", service).set(dead)
     _child("outbox_oldest_seconds", service).set(oldest)
+
+
+def replica_read(outcome: str) -> None:
+    """Count one question of a stored query: `replica`, or why the database itself was asked, `behind` or `away`."""
+    _child("replica_reads_total", outcome).inc()
 
 
 def render() -> bytes:
