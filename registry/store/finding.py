@@ -133,11 +133,15 @@ def _statement(shape: Shape) -> Statement:
     if size:
         clauses.append(among(table.c.entry_uuid, size))
     given = set()
+    spans: dict[str, list[ColumnElement[bool]]] = {}
     for number, (name, parts) in enumerate(sizes):
         row = query.parameter(name)
         assert row is not None
         given.add(row.match)
-        clauses += [_clause(row, table, f"p{number}_{part}_", each) for part, each in enumerate(parts)]
+        kept = spans.setdefault(row.field, []) if row.missing_passes else clauses
+        kept += [_clause(row, table, f"p{number}_{part}_", each) for part, each in enumerate(parts)]
+    # Begin and end in one alternative: so an index leads to what lies between, and not to all that is on one side.
+    clauses += [or_(and_(*within), table.c[field].is_(None)) for field, within in spans.items()]
     by_name_only = bool(given) and given <= NAMES
     if kind is DocumentEntry and Match.OBJECT_TYPE not in given and not by_name_only and _has_type(query_id):
         clauses.append(entry.c.object_type == ObjectType.STABLE.value)
@@ -194,4 +198,4 @@ def _clause(row: Parameter, table: Table, prefix: str, size: int) -> ColumnEleme
         clause = _one_of(column, values)
     if row.excludes:
         return or_(column.is_(None), not_(clause)) if column.nullable else not_(clause)
-    return or_(clause, column.is_(None)) if row.missing_passes else clause
+    return clause
