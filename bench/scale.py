@@ -85,7 +85,7 @@ def costs(documents: int, scale: float) -> None:
 
 @main.command()
 @click.option("--documents", default=3000, show_default=True, help="Documents on each server.")
-@click.option("--requests", default=1000, show_default=True, help="Questions of a kind in each round.")
+@click.option("--requests", default=1000, show_default=True, help="Questions of a kind for each server in each round.")
 @click.option("--rounds", default=3, show_default=True)
 def shards(documents: int, requests: int, rounds: int) -> None:
     """Measure what a question costs on 1, 2, 4 and 8 PostgreSQL servers, and keep it."""

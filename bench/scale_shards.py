@@ -127,13 +127,22 @@ def _placed(databases: Sequence[Database]) -> Iterator[tuple[str, str]]:
 Ask = Callable[[int], int]
 
 
-def _questions(one: Spread) -> dict[str, tuple[Ask, int]]:
-    """Each kind of question, and how many objects it finds."""
-    patients, names, router = one.patients, one.names, one.router
+def _questions(one: Spread, count: int) -> dict[str, tuple[Ask, int, int]]:
+    """Each kind of question, how many objects it finds, and how often it is asked: so often of each server.
+
+    One server after the other gets its questions, as each would have its own without pause on a machine of its own.
+    """
+    router, servers = one.router, len(one.router.databases)
+    patients = sorted(one.patients, key=lambda name: place(name, servers))
+    names = sorted(one.names, key=lambda pair: place(pair[1], servers))
+
+    def at(number: int, among: Sequence[Any], times: int = count * servers) -> Any:
+        return among[number * len(among) // times]
+
     return {
-        "FindDocuments, 10": (lambda n: router.find(patients[(n * 7919) % len(patients)]), _DOCUMENTS),
-        "GetDocuments by uniqueId": (lambda n: router.by_unique_id(names[(n * 7919) % len(names)][1]), 1),
-        "GetDocuments by entryUUID, all asked": (lambda n: router.by_uuid(names[(n * 7919) % len(names)][0]), 1),
+        "FindDocuments, 10": (lambda n: router.find(at(n, patients)), _DOCUMENTS, count * servers),
+        "GetDocuments by uniqueId": (lambda n: router.by_unique_id(at(n, names)[1]), 1, count * servers),
+        "GetDocuments by entryUUID, all asked": (lambda n: router.by_uuid(at(n, names, count)[0]), 1, count),
     }
 
 
@@ -160,8 +169,8 @@ def measured(documents_each: int, count: int, rounds: int) -> dict[str, Any]:
         found: dict[int, dict[str, list[float]]] = {number: {} for number in SERVERS}
         for _ in range(rounds):
             for number, one in sizes.items():
-                for name, (ask, finds) in _questions(one).items():
-                    found[number].setdefault(name, []).append(_cost(ask, finds, count, postmasters))
+                for name, (ask, finds, times) in _questions(one, count).items():
+                    found[number].setdefault(name, []).append(_cost(ask, finds, times, postmasters))
         for one in sizes.values():
             for database in one.router.databases:
                 database.close()

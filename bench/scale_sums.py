@@ -199,7 +199,8 @@ def shards(found: Mapping[str, Any]) -> list[str]:
         f"Measured on {found['when']}: so many PostgreSQL servers on one machine,",
         f"{found['documents_each']:,} documents on each, one client.",
         "Milliseconds of CPU, of client and servers together, that one question takes;",
-        "in brackets that as a multiple of the cost with one server.",
+        "in brackets that as a multiple of the cost with one server. One server after the other gets its questions,",
+        "as each would have its own without pause on a machine of its own.",
     )
     lines = [" ".join(told), "", "| servers | " + " | ".join(first) + " |", "|---:|" + "---:|" * len(first)]
     for row in rows:
