@@ -200,7 +200,8 @@ def test(arguments: list[str]) -> int:
     failed = check()
     say(f"NOT GOOD: {', '.join(failed)}; the tests follow" if failed else "all checks passed; the tests follow")
     # A file's tests stay together, since they share the servers that they start.
-    workers = ["-n", str(max(2, os.cpu_count() or 1)), "--dist", "loadfile"]
+    # One worker more than there are cores, since many tests wait for servers to start, end or time out.
+    workers = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
     coverage = ["--cov", "--cov-report=term:skip-covered", "-p", "tests.coverage_gate"]
     measured = [] if arguments else [*workers, *coverage]
     tests = subprocess.run([program("python"), "-m", "pytest", *measured, *arguments], cwd=HERE, check=False)

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from bench.driver import Figures, measure, median_of
 from bench.messages import register
-from common.http.crew import serve
+from common.http.crew import Place, serve
 from common.http.limits import Limits
 from common.soap.xml import XmlLimits, parse
 from tests.factories import a_patient_id
@@ -106,6 +106,6 @@ def one_parse() -> float:
 
 if __name__ == "__main__":
     serve(
-        lambda: empty, "127.0.0.1", int(sys.argv[1]), workers=int(sys.argv[2]),
+        lambda: empty, [Place("127.0.0.1", int(sys.argv[1]))], workers=int(sys.argv[2]),
         limits=Limits(int(sys.argv[3]), idle=10, total=60), stop_seconds=5,
     )  # fmt: skip

@@ -1,17 +1,20 @@
 """What a purge costs everybody else: ``python -m bench.purge --documents 5000 --rate 50``.
 
 Fills a Registry on PostgreSQL and a Repository in a folder by ITI-41 with old letters, and measures FindDocuments of
-other patients at a steady pace: first while nothing else goes on, then while `portolan purge run` removes the letters.
+other patients at a steady pace while `portolan purge run` removes the letters. The purge is held up (SIGSTOP) for a
+while again and again, so that both sides of the comparison meet the same machine.
 """
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from tests.servers.postgres import new_database, start_postgres
 from tests.wire import document_elements, provide_body
 
 _EACH = 10
+_SETTLED = 0.3  # seconds in which a purge that was told to stop, or to go on, does so
 _CONTENT = b"x" * 4096
 _OLD = {"creation_time": "20010301", "service_start_time": "20010301", "service_stop_time": "20010301"}
 
@@ -48,15 +52,15 @@ def old_letters(url: str, patient_id: str, count: int) -> messages.Request:
     return messages._http(url, writer.content_type, (*pieces, writer.tail), b"ResponseStatusType:Success")
 
 
-def paced(url: str, patients: Sequence[str], per_second: float, until: threading.Event) -> list[float]:
-    """Latencies of FindDocuments, asked at a pace whether or not the last answer was quick."""
-    connection, found, begun, number = Connection(url), list[float](), time.perf_counter(), 0
+def paced(url: str, patients: Sequence[str], per_second: float, until: threading.Event) -> list[tuple[float, float]]:
+    """When FindDocuments was asked, and its latency; at a pace, whether or not the last answer was quick."""
+    connection, found, begun, number = Connection(url), list[tuple[float, float]](), time.perf_counter(), 0
     while not until.is_set():
         request = messages.find(url, patients[number % len(patients)])
         time.sleep(max(0.0, begun + number / per_second - time.perf_counter()))
         start = time.perf_counter()
         connection.exchange(request)
-        found.append(time.perf_counter() - start)
+        found.append((start, time.perf_counter() - start))
         number += 1
     connection.close()
     return found
@@ -80,27 +84,51 @@ def command(pair: Pair, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def measured(pair: Pair, patients: Sequence[str], per_second: float, quiet: float, run: Sequence[str]) -> None:
-    """Quiet first, then with the purge; prints both."""
-    over = threading.Event()
-    threading.Timer(quiet, over.set).start()
-    before = paced(pair.registry.url, patients, per_second, over)
-    over.clear()
-    during: list[float] = []
+def held_up(purge: subprocess.Popen[str], goes: float, rests: float) -> Iterator[tuple[bool, float, float]]:
+    """Whether the purge went on, from when until when, until it has ended; without the moment around each change."""
+    while True:
+        for going, seconds in ((True, goes), (False, rests)):
+            purge.send_signal(signal.SIGCONT if going else signal.SIGSTOP)
+            begun = time.perf_counter()
+            with suppress(subprocess.TimeoutExpired):
+                purge.wait(seconds)
+            yield going, begun + _SETTLED, time.perf_counter()
+            if purge.returncode is not None:
+                return
+
+
+def measured(
+    pair: Pair, patients: Sequence[str], per_second: float, turns: tuple[float, float], run: Sequence[str]
+) -> None:
+    """With the purge and without it, in turns; prints both."""
+    over, asked = threading.Event(), list[tuple[float, float]]()
     asking = threading.Thread(
-        target=lambda: during.extend(paced(pair.registry.url, patients, per_second, over)), daemon=True
+        target=lambda: asked.extend(paced(pair.registry.url, patients, per_second, over)), daemon=True
+    )
+    purge = subprocess.Popen(
+        [sys.executable, "-m", "console", *run],
+        env=pair.registry.environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     asking.start()
-    begun = time.perf_counter()
-    told = command(pair, *run).stdout.strip()
-    seconds = time.perf_counter() - begun
+    windows = list(held_up(purge, *turns))
     over.set()
     asking.join()
-    print(f"purge: {seconds:.1f} s; {told}")
-    for name, found in (("quiet", before), ("purging", during)):
+    told = purge.communicate()[0].strip()
+    went = sum(end - begin for going, begin, end in windows if going)
+    print(f"purge: went on for {went:.1f} s; {told}")
+    sides = {}
+    for name, wanted in (("quiet", False), ("purging", True)):
+        found = [
+            latency for going, begin, end in windows for at, latency in asked if going is wanted and begin <= at < end
+        ]
+        sides[name] = found
         times = "".join(f"{percentile(found, share):9.2f}" for share in (0.5, 0.95, 0.99))
         print(f"FindDocuments, {name:<10}{len(found):>7} asked; p50, p95, p99 in ms:{times}")
-    print(f"p95 while purging is {percentile(during, 0.95) / percentile(before, 0.95):.2f} times the quiet one")
+    ratio = percentile(sides["purging"], 0.95) / percentile(sides["quiet"], 0.95)
+    print(f"p95 while purging is {ratio:.2f} times the quiet one, in {len(windows)} turns")
 
 
 def fill(pair: Pair, documents: int) -> Iterator[messages.Request]:
@@ -113,8 +141,8 @@ def fill(pair: Pair, documents: int) -> Iterator[messages.Request]:
 @click.option("--documents", default=5000, show_default=True, help="How many are purged.")
 @click.option("--rate", default=50.0, show_default=True, help="Documents a second; 0 for as fast as it goes.")
 @click.option("--queries", default=40.0, show_default=True, help="FindDocuments a second.")
-@click.option("--quiet", default=15.0, show_default=True, help="Seconds of measuring before the purge.")
-def main(documents: int, rate: float, queries: float, quiet: float) -> None:
+@click.option("--turns", default=(8.0, 4.0), show_default=True, type=(float, float), help="Seconds with and without.")
+def main(documents: int, rate: float, queries: float, turns: tuple[float, float]) -> None:
     """Measure FindDocuments while a purge goes on."""
     postgres = start_postgres()
     pair = None
@@ -138,7 +166,7 @@ def main(documents: int, rate: float, queries: float, quiet: float) -> None:
                 begun = time.perf_counter()
                 command(pair, "purge", "confirm", plan, "--by", "B. Confirmer")
                 print(f"confirmed in {time.perf_counter() - begun:.1f} s")
-                measured(pair, asked, queries, quiet, ("purge", "run", plan, "--rate", str(rate)))
+                measured(pair, asked, queries, turns, ("purge", "run", plan, "--rate", str(rate)))
             finally:
                 pair.stop()
     finally:

@@ -43,9 +43,11 @@ from common.settings_types import (
     whole,
 )
 from common.soap.destination import Allowed, is_loopback
+from common.tls import Files
 
 _DAY: Final = 86400.0
 _COUNT: Final = 1_000_000_000
+_PROBES: Final = "Where `/live`, `/ready` and `/metrics` are served without TLS, for this machine's watchers; or `off`."
 _TRACING: Final = tracing()
 _DATABASE: Final = database()  # the name of a setting, too
 
@@ -127,6 +129,7 @@ class Settings:
     registry_url: str = setting(
         web(), "http://127.0.0.1:8010/registry", "The Registry's address as others use it, and as its WSDL says it."
     )
+    registry_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
     registry_workers: int = setting(whole(0, 256), 0, "Registry processes; 0 means as many as the cores suit.")
     registry_threads: int = setting(whole(1, 1000), 16, "Blocking threads per Registry process.")
     registry_mllp_bind: str = setting(
@@ -146,6 +149,7 @@ class Settings:
     repository_url: str = setting(
         web(), "http://127.0.0.1:8020/repository", "The Repository's address as others use it, and as its WSDL says it."
     )
+    repository_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
     repository_workers: int = setting(whole(0, 256), 0, "Repository processes; 0 means as many as the cores suit.")
     repository_threads: int = setting(whole(1, 1000), 32, "Blocking threads per Repository process.")
     identity_database: str = setting(
@@ -160,6 +164,7 @@ class Settings:
         "http://127.0.0.1:8070/identity",
         "The cross-reference service's address as others use it, and as its WSDL says it.",
     )
+    identity_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
     identity_workers: int = setting(whole(0, 256), 0, "Cross-reference processes; 0 means as many as the cores suit.")
     identity_threads: int = setting(whole(1, 1000), 16, "Blocking threads per cross-reference process.")
     identity_mllp_bind: str = setting(
@@ -270,6 +275,53 @@ class Settings:
     outbox_max_answer: int = setting(size(KIB, GIB), 64 * MIB, "Largest answer that is kept.")
     outbox_max_waiting: int = setting(whole(1, _COUNT), 10_000, "Answers that may wait before more are refused.")
 
+    tls_certificate: str = setting(
+        text(),
+        "",
+        "File with this node's certificate and chain (PEM), to be called with and to call others; without one there is "
+        "no TLS here. All files of TLS are read again when they change.",
+    )
+    tls_key: str = setting(text(), "", "File with the certificate's key, where it is not in the same file.")
+    tls_trust: str = setting(
+        text("a file or folder"),
+        "",
+        "File, or folder of files, of authorities and of single certificates (PEM) that are trusted; with it, whoever "
+        "connects has to show a certificate.",
+    )
+    tls_crl: str = setting(text(), "", "File with the revocation lists (PEM) of the trusted authorities.")
+    tls_peers: str = setting(
+        text(),
+        "",
+        "File that lists who of those that are trusted may connect, one `sha256:HEX` or `name:DNS-NAME` a line; "
+        "everybody when empty.",
+    )
+    tls_check_names: bool = setting(
+        boolean(), True, "Whether a service that is called has to show a certificate of the name that it is called by."
+    )
+
+    xua: str = setting(
+        choice("off", "optional", "required"),
+        "off",
+        "Whether messages say who asks, by a SAML assertion (ITI-40): `optional` verifies those that come, `required` "
+        "refuses messages without one.",
+    )
+    xua_issuers: str = setting(
+        text(), "", "TOML file with a table for each issuer whose assertions count, and its `certificates` (PEM files)."
+    )
+    xua_audiences: str = setting(
+        text(), "", "URIs, with commas, that assertions may be meant for, besides the service's own address and origin."
+    )
+    xua_assertion: str = setting(
+        text(), "", "File with the signed assertion that the command line sends; it is read anew for each message."
+    )
+    xua_skew: float = setting(duration(0, 600), 60.0, "How far the clocks of an issuer and of this machine may differ.")
+    xua_systems: str = setting(
+        text(),
+        "",
+        "File like that of tls_peers, of systems that act for themselves and need no assertion, as a Repository does "
+        "at its Registry.",
+    )
+
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(
         choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."
@@ -312,6 +364,13 @@ class Settings:
         # A proxy on this machine lets others in, so the address that they use has to be a local one as well.
         local = is_loopback(split_bind(bound)[0]) and is_loopback(urlsplit(url).hostname or "")
         return Allowed.from_list(self.async_reply_to, loopback=local)
+
+    @property
+    def tls_files(self) -> Files:
+        """What TLS is made of."""
+        return Files(
+            self.tls_certificate, self.tls_key, self.tls_trust, self.tls_crl, self.tls_peers, self.tls_check_names
+        )
 
     @property
     def bucket(self) -> str | None:
@@ -368,6 +427,16 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         yield "database_replica is set, so it and database must both be PostgreSQL."
     if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
         yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
+    for name in ("tls_key", "tls_trust", "tls_crl", "tls_peers"):
+        if getattr(settings, name) and not settings.tls_certificate:
+            yield f"{name} is set, so tls_certificate must be set too."
+    if settings.xua != "off" and not settings.xua_issuers:
+        yield f"xua is {settings.xua}, so xua_issuers must be set too."
+    if settings.xua_systems and not settings.tls_trust:
+        yield "xua_systems is set, so tls_trust must be set too: systems are known by their certificates."
+    for name in ("tls_crl", "tls_peers"):
+        if getattr(settings, name) and not settings.tls_trust:
+            yield f"{name} is set, so tls_trust must be set too: nobody is asked for a certificate without it."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
@@ -395,7 +464,9 @@ def _conflicts(settings: Settings) -> Iterator[str]:
 
 def _same_ports(settings: Settings) -> Iterator[str]:
     """Every service and listener has an address of its own."""
-    names = ("registry_bind", "repository_bind", "identity_bind", "registry_mllp_bind", "identity_mllp_bind")
+    services = ("registry", "repository", "identity")
+    names = [f"{service}_{kind}" for kind in ("bind", "probe_bind") for service in services]
+    names += ["registry_mllp_bind", "identity_mllp_bind"]
     first: dict[tuple[str, int], str] = {}
     for name in names:
         value = getattr(settings, name)

@@ -33,6 +33,8 @@ COMMANDS: Final = {
     "purge": "console.commands.purge",
     "patients": "console.commands.patients",
     "identity": "console.commands.identity",
+    "pki": "console.commands.pki",
+    "assertion": "console.commands.assertion",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import click
@@ -13,11 +14,34 @@ from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
 from common.settings import Settings
 from common.standard.errors import ErrorCode
+from common.tls import Renewed, Unusable, of_client
 from console.failure import Failure
 from console.metadata.entry import DEFAULT_SOURCE, Domain, UnknownPatient
 from console.output import spaced_nhs_number
 
 _SEVERAL: Final = ErrorCode.XDSResultNotSinglePatient
+
+
+def _tls(settings: Settings) -> Renewed | None:
+    """What services are called with; Failure when its files cannot be used."""
+    try:
+        return of_client(settings.tls_files)
+    except Unusable as error:
+        raise Failure(f"TLS cannot be spoken: {error}.", "`portolan doctor` looks closer.") from error
+
+
+def _assertion(settings: Settings) -> Callable[[], bytes] | None:
+    """What gives the assertion that says who asks; None where no file is named."""
+    if not settings.xua_assertion:
+        return None
+
+    def read() -> bytes:
+        try:
+            return Path(settings.xua_assertion).read_bytes()
+        except OSError as error:
+            raise Failure(f"The assertion {settings.xua_assertion} cannot be read: {error.strerror}.") from error
+
+    return read
 
 
 def consumer(settings: Settings) -> DocumentConsumer:
@@ -27,6 +51,8 @@ def consumer(settings: Settings) -> DocumentConsumer:
         settings.repository_addresses,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
@@ -37,6 +63,8 @@ def source(settings: Settings) -> DocumentSource:
         source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
@@ -48,6 +76,8 @@ def administrator(settings: Settings) -> DocumentAdministrator:
         source_id=DEFAULT_SOURCE,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.request_timeout,
+        tls=_tls(settings),
+        assertion=_assertion(settings),
     )
 
 
@@ -86,6 +116,7 @@ def identity(settings: Settings) -> PatientIdentity:
         authority=settings.patient_authority,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
+        tls=_tls(settings),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import uuid4
 
 from common.clock import utc_now
@@ -19,8 +18,6 @@ from identity.store import conflicts, finding, forwarding, telling
 from identity.store import linking as store
 
 log = logging.getLogger("portolan.identity")
-
-_TRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class CrossReference:
         """Durable when this returns None; the same again changes nothing."""
         if problem := unusable(told.keys, Side.SURVIVOR, self.domain):
             return problem
-        problem = decided(lambda: self._tell(told), tries=_TRIES)
+        problem = decided(lambda: self._tell(told))
         return self._noted(problem, told.keys, told.message_id)
 
     def _tell(self, told: Told) -> Problem | None:
@@ -104,7 +101,7 @@ class CrossReference:
         if isinstance(pairing, Problem):
             return pairing
         subsumed, survivor = pairing
-        problem = decided(lambda: self._merge(told, subsumed, survivor), tries=_TRIES)
+        problem = decided(lambda: self._merge(told, subsumed, survivor))
         return self._noted(problem, (*told.keys, subsumed), told.message_id)
 
     def _merge(self, told: Told, subsumed: Key, survivor: Key) -> Problem | None:

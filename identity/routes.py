@@ -58,8 +58,8 @@ class Routes:
         return Reply((answered.body,), outcome=answered.response.value)
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
-        """The answer for a breakdown of ours."""
-        told = f"{told_of(error, 'identity service')} [{correlation_id}]"
+        """The answer for a breakdown of ours, which is logged."""
+        told = f"{told_of(error, 'identity service', transaction.label)} [{correlation_id}]"
         if transaction in (*_FEEDS, ITI_47_CANCEL):
             return Reply((self._feed.failed(transaction, told).body,), outcome="Failure")
         action = self._identifiers if transaction is ITI_45 else self._demographics

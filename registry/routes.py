@@ -120,8 +120,8 @@ class Routes:
         return Reply((answered.body,), outcome="Success" if answered.accepted else "Failure")
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
-        """The answer for a breakdown of ours."""
-        told = f"{told_of(error, 'registry')} [{correlation_id}]"
+        """The answer for a breakdown of ours, which is logged."""
+        told = f"{told_of(error, 'registry', transaction.label)} [{correlation_id}]"
         if transaction in _FEEDS:
             return Reply((self._feed.failed(transaction, told).body,), outcome="Failure")
         code = next(code for kind, code in _CODES if isinstance(error, kind))

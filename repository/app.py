@@ -10,6 +10,7 @@ from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.soap.xml import XmlLimits
+from common.tls import of_client
 from common.web.operations import operations
 from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
@@ -39,6 +40,7 @@ def registry_client(settings: Settings) -> Registry:
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
         max_answer=settings.max_metadata_bytes,
+        tls=of_client(settings.tls_files),
     )
     return Registry(SoapClient(settings.registry_url, connections, XmlLimits(max_bytes=settings.max_metadata_bytes)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from common.ebxml.responses import write_registry_response
@@ -19,6 +20,8 @@ from repository.provide import Provide
 from repository.remove import Remove
 from repository.retrieve import Retrieve
 from repository.storage import DocumentStore
+
+log = logging.getLogger("portolan.repository")
 
 
 class Routes:
@@ -61,7 +64,8 @@ class Routes:
         return Reply((write_registry_response(response),), outcome=outcome(response))
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
-        """The answer for a breakdown of ours."""
+        """The answer for a breakdown of ours, which is logged."""
+        log.error("broke down in %s", transaction.label, exc_info=error)
         told = f"the repository failed: send the same message again, or tell its operator [{correlation_id}]"
         response = RegistryResponse(Status.FAILURE, (RegistryError(ErrorCode.XDSRepositoryError, told),))
         if transaction is ITI_43:

@@ -67,7 +67,14 @@ class Running:
     @property
     def url(self) -> str:
         """Its SOAP address."""
-        return f"http://127.0.0.1:{self.port}/{self.name}"
+        scheme = "https" if "PORTOLAN_TLS_CERTIFICATE" in self.environment else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/{self.name}"
+
+    @property
+    def _watched(self) -> str:
+        """Where it says that it is ready, without TLS."""
+        probes = self.environment.get(f"PORTOLAN_{self.name.upper()}_PROBE_BIND")
+        return f"http://{probes or f'127.0.0.1:{self.port}'}/ready"
 
     def start(self, **more: str) -> None:
         """Start it, and wait until it is ready; ``more`` are further environment variables."""
@@ -89,7 +96,7 @@ class Running:
             if self.process is not None and self.process.poll() is not None:
                 break
             try:
-                if requests.get(f"http://127.0.0.1:{self.port}/ready", timeout=2).ok:
+                if requests.get(self._watched, timeout=2).ok:
                     return
             except requests.RequestException:
                 pass

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.client.amending import Occasion, new_association, new_status, new_version
 from common.client.answers import registry_response
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepository
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.operations import Raw
 from common.client.results import errors_of, warnings_of
-from common.client.service import Service
+from common.client.service import Assertion, Service
 from common.client.submission import objects_element
 from common.clock import utc_now
 from common.ebxml import names as n
@@ -74,7 +74,8 @@ class DocumentAdministrator(Closing):
         source_id: str = "",
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
+        assertion: Assertion | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId; times in seconds, the second of silence while waiting.
 
@@ -82,7 +83,9 @@ class DocumentAdministrator(Closing):
         """
 
         def service(url: str) -> Service:
-            return Service(url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls)
+            return Service(
+                url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, assertion=assertion
+            )
 
         self._registry = service(registry_url)
         self._repositories = {name: service(url) for name, url in repositories.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from common.client.channel import Channel
+from common.client.channel import Channel, Tls
 from common.client.errors import ClientError, NotReached
 from common.client.soap import CORRELATION
 from common.observe import correlation
@@ -84,7 +83,7 @@ class Carrier:
     """Posts parcels, each over a connection of its own; follows no redirect and asks no proxy."""
 
     def __init__(
-        self, allowed: Allowed, *, connect_timeout: float, answer_timeout: float, tls: ssl.SSLContext | None = None
+        self, allowed: Allowed, *, connect_timeout: float, answer_timeout: float, tls: Tls | None = None
     ) -> None:
         """Times in seconds."""
         self._allowed = allowed

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from common.client.errors import NoAnswer, NotReached
+from common.tls import reason
 
 PIECE: Final = 256 * 1024
 _BROKEN: Final = (http.client.RemoteDisconnected, ConnectionError)
@@ -65,6 +66,17 @@ class Reply:
             release(reusable)
 
 
+Tls = ssl.SSLContext | Callable[[], ssl.SSLContext]
+"""A context, or what gives the one to use now, when its files may change."""
+
+
+def context_of(tls: Tls | None) -> ssl.SSLContext:
+    """The context to use now; the system's usual one where none is given."""
+    if tls is None:
+        return ssl.create_default_context()
+    return tls if isinstance(tls, ssl.SSLContext) else tls()
+
+
 class Channel:
     """A pool of connections to one address, for use by any thread."""
 
@@ -74,7 +86,7 @@ class Channel:
         *,
         connect_timeout: float,
         answer_timeout: float,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         dial: Callable[[], socket.socket] | None = None,
     ) -> None:
         """Times in seconds: to connect, and of silence while an answer is awaited; ValueError for no HTTP address.
@@ -132,7 +144,7 @@ class Channel:
         connection: http.client.HTTPConnection
         if self.secure:
             connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._connect_timeout, context=self._tls
+                self._host, self._port, timeout=self._connect_timeout, context=context_of(self._tls)
             )
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._connect_timeout)
@@ -141,6 +153,9 @@ class Channel:
                 connection.connect()
             else:
                 connection.sock = self._dialled(self._dial)
+        except ssl.SSLError as error:
+            connection.close()
+            raise NotReached(f"no TLS with {self._host}: {reason(error)}") from error
         except OSError as error:
             connection.close()
             raise NotReached(f"{self._host} cannot be reached: {error.strerror or type(error).__name__}") from error
@@ -153,7 +168,7 @@ class Channel:
         if not self.secure:
             return made
         try:
-            return (self._tls or ssl.create_default_context()).wrap_socket(made, server_hostname=self._host)
+            return context_of(self._tls).wrap_socket(made, server_hostname=self._host)
         except BaseException:
             made.close()
             raise

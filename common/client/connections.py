@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from common.client.channel import readable
+from common.client.channel import Tls, context_of, readable
 from common.client.errors import NeighbourError, NoAnswer, NotReached
+from common.tls import reason
 
 __all__ = ["Connections", "HttpAnswer", "NeighbourError", "NoAnswer", "NotReached"]
 
@@ -29,8 +31,11 @@ class HttpAnswer:
 class Connections:
     """A small pool of connections to one address, for use by any thread."""
 
-    def __init__(self, url: str, *, connect_timeout: float, answer_timeout: float, max_answer: int) -> None:
+    def __init__(
+        self, url: str, *, connect_timeout: float, answer_timeout: float, max_answer: int, tls: Tls | None = None
+    ) -> None:
         """Times in seconds; ``max_answer`` in bytes."""
+        self._tls = tls
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port
@@ -81,10 +86,19 @@ class Connections:
             connection.close()
 
     def _connected(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=self._connect_timeout)
+        connection: http.client.HTTPConnection
+        if self._secure:
+            context = context_of(self._tls)
+            connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=self._connect_timeout, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._connect_timeout)
         try:
             connection.connect()
+        except ssl.SSLError as error:
+            connection.close()
+            raise NotReached(f"no TLS: {reason(error)}") from error
         except OSError as error:
             connection.close()
             raise NotReached(type(error).__name__) from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final
 
 from common.client.answers import query_result
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.document_stream import DocumentStream, document_stream
 from common.client.errors import ClientError, QueryIncomplete, QueryRefused, UnknownRepository
@@ -17,7 +17,7 @@ from common.client.message_ids import new_message_id
 from common.client.query_values import slots_of
 from common.client.receiver import AsyncReceiver
 from common.client.results import QueryResult
-from common.client.service import Service
+from common.client.service import Assertion, Service
 from common.model import AvailabilityStatus, Code, DocumentEntry, Status
 from common.standard.queries import BY_NAME, STORED_QUERIES, StoredQuery
 from common.standard.transactions import ITI_18, ITI_51
@@ -40,7 +40,8 @@ class DocumentConsumer(Closing):
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
         parallel: int = 8,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
+        assertion: Assertion | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId, of which ``parallel`` are asked at a time; times in seconds.
@@ -51,7 +52,12 @@ class DocumentConsumer(Closing):
 
         def service(url: str) -> Service:
             return Service(
-                url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, receiver=receiver
+                url,
+                connect_timeout=connect_timeout,
+                answer_timeout=answer_timeout,
+                tls=tls,
+                assertion=assertion,
+                receiver=receiver,
             )
 
         self._registry = service(registry_url)

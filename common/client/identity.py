@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.connections import Connections
 from common.client.errors import ClientError, FaultReceived, NoAnswer
@@ -54,12 +55,13 @@ class PatientIdentity(Closing):
         receiver: str = _DEVICE,
         connect_timeout: float = 2.0,
         answer_timeout: float = 30.0,
+        tls: Tls | None = None,
     ) -> None:
         """``authority`` is the OID of NHS Numbers; ``device`` and ``receiver`` are the OIDs of who asks whom."""
         self._authority = authority
         self._wrapper = Wrapper(Id(""), "P", sender=Id(device), receiver=Id(receiver))
         connections = Connections(
-            url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, max_answer=_MOST_ANSWER
+            url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, max_answer=_MOST_ANSWER, tls=tls
         )
         self._soap = SoapClient(url, connections, XmlLimits(max_bytes=_MOST_ANSWER, max_elements=1_000_000))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from common.client.channel import Channel, Reply
+from common.client.channel import Channel, Reply, Tls
 from common.client.contents import Content
 from common.client.incoming import Answer, AnswerLimits
 from common.client.operations import call
@@ -71,6 +70,10 @@ class _Mtom:
         yield pending + self._writer.tail
 
 
+Assertion = Callable[[], bytes]
+"""Gives a signed SAML 2.0 assertion as XML."""
+
+
 class Service:
     """A Registry or a Repository, for use by any thread."""
 
@@ -80,11 +83,16 @@ class Service:
         *,
         connect_timeout: float,
         answer_timeout: float,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
+        assertion: Assertion | None = None,
         limits: AnswerLimits | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
-        """Times in seconds. With a ``receiver`` the service is asked to send its answers there."""
+        """Times in seconds. With a ``receiver`` the service is asked to send its answers there.
+
+        ``assertion`` gives the signed SAML assertion that says who asks, anew for each message.
+        """
+        self._assertion = assertion
         self._url = url
         self._receiver = receiver
         self._limits = limits or AnswerLimits()
@@ -124,8 +132,9 @@ class Service:
             writer = MtomWriter(transaction.action)
             return self._channel.post(_Mtom(writer, envelope, attachments), self._headers(writer.content_type))
 
+        told = self._assertion() if self._assertion is not None else b""
         reply_to = expected.url if expected is not None else ANONYMOUS
-        reply: Reply = call(transaction, self._url, message_id, body, post, reply_to=reply_to)
+        reply: Reply = call(transaction, self._url, message_id, body, post, reply_to=reply_to, assertion=told)
         if expected is None or reply.status != _ACCEPTED:
             return reply
         reply.close()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Sequence
 from typing import Final
 
+from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.receiver import AsyncReceiver
 from common.client.results import NewDocument, Submitted, warnings_of
-from common.client.service import Attachment, Service
+from common.client.service import Assertion, Attachment, Service
 from common.client.submission import Prepared, Replaces, prepare, request_body
 from common.clock import utc_now
 from common.ebxml import names as n
@@ -33,7 +33,8 @@ class DocumentSource(Closing):
         source_id: str,
         connect_timeout: float = 2.0,
         answer_timeout: float = 300.0,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
+        assertion: Assertion | None = None,
         receiver: AsyncReceiver | None = None,
     ) -> None:
         """``source_id`` is the OID of this source; times in seconds, the second of silence while the answer is due.
@@ -42,7 +43,12 @@ class DocumentSource(Closing):
         """
         self._source_id = source_id
         self._service = Service(
-            repository_url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, receiver=receiver
+            repository_url,
+            connect_timeout=connect_timeout,
+            answer_timeout=answer_timeout,
+            tls=tls,
+            assertion=assertion,
+            receiver=receiver,
         )
         self._times = _Times()
 

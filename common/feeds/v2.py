@@ -73,7 +73,6 @@ class Events:
         except Hl7Refused as refused:
             return label, message, refused.refusal
         except Exception as error:
-            log.exception("broke down in %s", label)
-            told = told_of(error, f"{self._service} service")
+            told = told_of(error, f"{self._service} service", label)
             return label, message, Refusal(Ack.ERROR, Condition.INTERNAL, "MSH^1", told)
         return label, message, None

@@ -12,6 +12,7 @@ from typing import Final
 
 from common.http.chunked import BadChunk, ChunkedDecoder
 from common.http.head import Head
+from common.tls import Peer
 
 PIECE: Final = 256 * 1024
 """Bytes that are received at most in one call."""
@@ -26,6 +27,7 @@ class Silence(Exception):  # noqa: N818
 class State(Enum):
     """What a connection that is waited for is waited for."""
 
+    SHAKING = auto()
     IDLE = auto()
     ARRIVING = auto()
     SENDING = auto()
@@ -43,6 +45,7 @@ class Connection:
         "deadline",
         "fd",
         "head",
+        "identity",
         "left",
         "lingered",
         "peer",
@@ -54,6 +57,7 @@ class Connection:
         self.sock = sock
         self.fd = sock.fileno()
         self.peer = peer
+        self.identity: Peer | None = None
         self.buffer = b""
         self.head: Head | None = None
         self.body: Body | None = None
@@ -63,6 +67,20 @@ class Connection:
         self.state = State.IDLE
         self.began = 0.0
         self.deadline = 0.0
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether nobody could read or change what came."""
+        return False
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it should end with its next answer, since it would not be admitted as it was."""
+        return False
+
+    def events(self, events: int) -> int:
+        """What to wait for at the socket, where ``events`` of epoll are wanted."""
+        return events
 
     def receive(self, most: int = PIECE) -> bytes | None:
         """What has arrived; ``None`` when nothing has, empty when the other side has ended."""
@@ -111,10 +129,15 @@ class Connection:
         if not poll.poll(max(0.0, seconds) * 1000):
             raise Silence
 
-    def shut(self, how: int = socket.SHUT_RDWR) -> None:
-        """End the conversation; whoever waits for the socket learns of it."""
+    def say_end(self) -> None:
+        """Say that nothing more comes; for the thread that is at work on it."""
         with suppress(OSError):
-            self.sock.shutdown(how)
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def shut(self) -> None:
+        """End the conversation; whoever waits for the socket learns of it. For any thread."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class Body:

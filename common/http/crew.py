@@ -11,18 +11,20 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
-from common.http.exchange import Wsgi
+from common.http.exchange import PLAIN, Wsgi
 from common.http.limits import Limits
 from common.http.server import Server
 from common.http.sharing import Share
+from common.tls import Renewed
 
 log = logging.getLogger("portolan.http")
 
 BACKLOG: Final = 1024
+WATCHED: Final = ("/live", "/ready", "/metrics")
 _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _MOST_FAILURES: Final = 5
@@ -54,25 +56,61 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def serve(make: Callable[[], Wsgi], host: str, port: int, *, workers: int, limits: Limits, stop_seconds: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address to listen at, with TLS or without; at one for ``watchers`` only their paths are answered."""
+
+    host: str
+    port: int
+    tls: Renewed | None = None
+    watchers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    socket: socket.socket
+    place: Place
+
+    def server(self, wsgi: Wsgi, limits: Limits, share: Share) -> Server:
+        """What serves it in one worker."""
+        if self.place.watchers:
+            return Server(for_watchers(wsgi), self.socket, replace(limits, threads=1), tls=self.place.tls)
+        return Server(wsgi, self.socket, limits, share, self.place.tls)
+
+
+def serve(
+    make: Callable[[], Wsgi], places: Sequence[Place], *, workers: int, limits: Limits, stop_seconds: float
+) -> None:
     """Serve until SIGTERM or SIGINT; ``make`` is called in each worker. CannotServe."""
-    listener = listen(host, port)
+    listening = [_Listening(listen(place.host, place.port), place) for place in places]
     counts = mmap.mmap(-1, max(4 * workers, mmap.PAGESIZE))
-    parent = _Parent(make, listener, workers, limits, stop_seconds, counts)
+    parent = _Parent(make, listening, workers, limits, stop_seconds, counts)
     parent.run()
+
+
+def for_watchers(wsgi: Wsgi) -> Wsgi:
+    """An application of which no more can be seen than those who run it look at."""
+
+    def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in WATCHED and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return wsgi(environ, start_response)
+        start_response("404 Not Found", [PLAIN, ("Content-Length", "0")])
+        return []
+
+    return watched
 
 
 class _Parent:
     def __init__(
         self,
         make: Callable[[], Wsgi],
-        listener: socket.socket,
+        listening: Sequence[_Listening],
         workers: int,
         limits: Limits,
         stop_seconds: float,
         counts: Any,
     ) -> None:
-        self._make, self._listener, self._limits = make, listener, limits
+        self._make, self._listening, self._limits = make, listening, limits
         self._size, self._stop_seconds, self._counts = workers, stop_seconds, counts
         self._workers: list[_Worker] = []
         self._failures = 0
@@ -102,7 +140,7 @@ class _Parent:
         """A worker's life; it never returns to what the parent was doing."""
         code = 1
         try:
-            work(self._make, self._listener, self._limits, Share(self._size, number, self._counts), self._stop_seconds)
+            work(self._make, self._listening, self._limits, Share(self._size, number, self._counts), self._stop_seconds)
             code = 0
         except BaseException:
             log.exception("a worker cannot serve")
@@ -128,7 +166,8 @@ class _Parent:
             self._start(worker.number)
 
     def _stop(self) -> None:
-        self._listener.close()
+        for each in self._listening:
+            each.socket.close()
         for worker in self._workers:
             _signal(worker, signal.SIGTERM)
         until = time.monotonic() + self._stop_seconds
@@ -153,7 +192,9 @@ def _signal(worker: _Worker, number: int) -> None:
         return
 
 
-def work(make: Callable[[], Wsgi], listener: socket.socket, limits: Limits, share: Share, stop_seconds: float) -> None:
+def work(
+    make: Callable[[], Wsgi], listening: Sequence[_Listening], limits: Limits, share: Share, stop_seconds: float
+) -> None:
     """Serve in this process until SIGTERM."""
     asked_to_stop = False
 
@@ -166,12 +207,17 @@ def work(make: Callable[[], Wsgi], listener: socket.socket, limits: Limits, shar
     signal.set_wakeup_fd(woken.fileno())  # so that the wait below ends with a signal
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    server = Server(make(), listener, limits, share)
+    wsgi = make()
+    servers = [each.server(wsgi, limits, share) for each in listening]
     # What is there now stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    server.start()
+    for server in servers:
+        server.start()
     while not asked_to_stop:
         select.select([waker], [], [], _LOOK_EVERY)
-        server.look_after()
-    server.stop(stop_seconds)
+        for server in servers:
+            server.look_after()
+    # The first is the service itself; watchers are told of it to the end.
+    for server in servers:
+        server.stop(stop_seconds)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from common.http.connection import Connection
 from common.http.head import Head
+from common.tls import PEER
 
 _BASE: Final[dict[str, Any]] = {
     "SCRIPT_NAME": "",
@@ -35,6 +36,8 @@ def environ_of(head: Head, connection: Connection) -> dict[str, Any]:
         "SERVER_PORT": port if name and port.isdigit() else "80",
         "REMOTE_ADDR": connection.peer,
     }
+    if connection.is_secure:
+        environ["wsgi.url_scheme"], environ[PEER] = "https", connection.identity
     for field, value in head.fields.items():
         if key := _key(field):
             environ[key] = value

@@ -16,6 +16,8 @@ class Limits:
     """Longest time for a body to arrive."""
     kept: float = 75.0
     """How long a connection is kept that nothing is asked on."""
+    shake: float = 10.0
+    """Longest time for a handshake of TLS."""
     small: int = 256 * 1024
     """Bodies up to this size are taken in whole before a thread is engaged."""
     slowest: int = 16 * 1024

@@ -20,7 +20,9 @@ from common.http.connection import Body, Connection, Silence, State
 from common.http.exchange import PLAIN, Exchange, Wsgi
 from common.http.head import MOST_HEAD, BadHead, Head, read_head, write_head
 from common.http.limits import Limits
+from common.http.secure import NotAdmitted, SecureConnection
 from common.http.sharing import Share
+from common.tls import Renewed
 
 log = logging.getLogger("portolan.http")
 
@@ -34,8 +36,15 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Server:
     """Serves one listening socket in this process."""
 
-    def __init__(self, wsgi: Wsgi, listener: socket.socket, limits: Limits, share: Share | None = None) -> None:
-        self._wsgi, self._listener, self._limits = wsgi, listener, limits
+    def __init__(
+        self,
+        wsgi: Wsgi,
+        listener: socket.socket,
+        limits: Limits,
+        share: Share | None = None,
+        tls: Renewed | None = None,
+    ) -> None:
+        self._wsgi, self._listener, self._limits, self._tls = wsgi, listener, limits, tls
         self._share = share or Share(1, 0, bytearray(4))
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}
@@ -118,7 +127,9 @@ class Server:
         if connection is None:
             return
         connection.deadline = 0.0
-        if connection.state is State.SENDING:
+        if connection.state is State.SHAKING:
+            self._shake(connection)
+        elif connection.state is State.SENDING:
             self._send_on(connection)
         elif connection.state is State.LINGERING:
             self._linger_on(connection)
@@ -138,14 +149,49 @@ class Server:
         sock.setblocking(False)
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, str(address[0]) if address else "")
+        peer = str(address[0]) if address else ""
+        connection = Connection(sock, peer) if self._tls is None else self._secured(sock, peer, self._tls)
+        if connection is None:
+            return True
         self._connections[connection.fd] = connection
         self._share.count(len(self._connections))
         if len(self._connections) >= self._limits.connections:
             self._listen_no_more()
-        connection.deadline = time.monotonic() + self._limits.idle
+        patience = self._limits.shake if connection.state is State.SHAKING else self._limits.idle
+        connection.deadline = time.monotonic() + patience
         self._epoll.register(connection.fd, _READ)
         return True
+
+    @staticmethod
+    def _secured(sock: socket.socket, peer: str, tls: Renewed) -> Connection | None:
+        """A connection on which hands are still to be shaken; ``None`` where the other side has gone already."""
+        try:
+            wrapped = tls().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError:
+            sock.close()
+            return None
+        return SecureConnection(wrapped, peer, tls)
+
+    def _shake(self, connection: Connection) -> None:
+        """Go on with a handshake, which has its time as a whole; whoever is not admitted is told by an alert only."""
+        assert isinstance(connection, SecureConnection)
+        connection.began = connection.began or time.monotonic()
+        try:
+            events = connection.shake()
+        except Silence:
+            self._close(connection)
+            return
+        except NotAdmitted as refused:
+            log.warning("refused a TLS connection from %s: %s", connection.peer, refused)
+            self._close(connection)
+            return
+        if events:
+            self._wait(
+                connection, events | select.EPOLLONESHOT, connection.began + self._limits.shake - time.monotonic()
+            )
+        else:
+            connection.state, connection.began = State.IDLE, 0.0
+            self._take(connection)
 
     def _take(self, connection: Connection) -> None:
         """Read what has arrived, and carry out what is complete."""
@@ -271,7 +317,8 @@ class Server:
     def _carry_out(self, connection: Connection, head: Head, body: bytes | Body) -> bool:
         """Have the application answer, and send that; whether another message may follow now."""
         try:
-            exchange = Exchange(connection, head, body, self._limits, self._stopping)
+            last = self._stopping or connection.is_outdated
+            exchange = Exchange(connection, head, body, self._limits, last)
             exchange.run(self._wsgi)
         except Silence:
             self._close(connection)
@@ -307,7 +354,7 @@ class Server:
 
     def _linger(self, connection: Connection) -> None:
         """Say that nothing more comes; the end is not before the other side's, or it might miss the answer."""
-        connection.shut(socket.SHUT_WR)
+        connection.say_end()
         connection.buffer, connection.state = b"", State.LINGERING
         self._linger_on(connection)
 
@@ -331,7 +378,7 @@ class Server:
     def _wait(self, connection: Connection, events: int, seconds: float) -> None:
         connection.deadline = time.monotonic() + seconds
         try:
-            self._epoll.modify(connection.fd, events)
+            self._epoll.modify(connection.fd, connection.events(events))
         except OSError:
             self._close(connection)
 

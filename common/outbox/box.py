@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from common.client.carrier import Carrier
+from common.client.channel import Tls
 from common.db import Database, open_database
 from common.outbox.courier import Courier, Make
 from common.outbox.letter import Kind, Letter, Patience
 from common.outbox.store import Store
 from common.settings import Settings
 from common.soap.destination import Allowed
+from common.tls import of_client
 
 
 class NotKept(Exception):  # noqa: N818
@@ -83,7 +85,7 @@ class Outbox:
             self._allowed,
             connect_timeout=settings.connect_timeout,
             answer_timeout=settings.answer_timeout,
-            tls=ssl.create_default_context(cafile=settings.async_ca_file or None),
+            tls=tls_of(settings),
         )
         self.start(
             Courier(
@@ -97,6 +99,13 @@ class Outbox:
                 keep=settings.outbox_keep,
             )
         )
+
+
+def tls_of(settings: Settings) -> Tls | None:
+    """What receivers of answers are checked with."""
+    if settings.async_ca_file:
+        return ssl.create_default_context(cafile=settings.async_ca_file)
+    return of_client(settings.tls_files)
 
 
 def patience(settings: Settings) -> Patience:

@@ -11,6 +11,7 @@ from common.soap.text import escape
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 ADDRESSING_FAULT_ACTION = f"{WSA}/fault"
 SOAP_FAULT_ACTION = f"{WSA}/soap/fault"
 
@@ -69,6 +70,10 @@ def _wsa(local: str) -> QName:
     return QName(WSA, local, "wsa")
 
 
+def _wsse(local: str) -> QName:
+    return QName(WSSE, local, "wsse")
+
+
 def _invalid_header(local: str, reason: str) -> FaultKind:
     return FaultKind(FaultCode.SENDER, reason, _wsa("InvalidAddressingHeader"), _wsa(local))
 
@@ -87,6 +92,18 @@ HEADER_REQUIRED = FaultKind(
 INVALID_HEADER = FaultKind(FaultCode.SENDER, "An addressing header is not valid.", _wsa("InvalidAddressingHeader"))
 INVALID_CARDINALITY = _invalid_header("InvalidCardinality", "An addressing header occurs more than once.")
 INVALID_ADDRESS = _invalid_header("InvalidAddress", "An address is not valid.")
+# WS-Security: SOAP Message Security 1.1.1 section 12, as ITI TF-2 3.40 uses it.
+INVALID_SECURITY = FaultKind(
+    FaultCode.SENDER, "The wsse:Security header is missing or not valid.", _wsse("InvalidSecurity")
+)
+UNSUPPORTED_TOKEN = FaultKind(
+    FaultCode.SENDER, "The security token is not of a supported kind.", _wsse("UnsupportedSecurityToken")
+)
+INVALID_TOKEN = FaultKind(FaultCode.SENDER, "The security token is not valid.", _wsse("InvalidSecurityToken"))
+FAILED_AUTHENTICATION = FaultKind(
+    FaultCode.SENDER, "The security token could not be authenticated.", _wsse("FailedAuthentication")
+)
+FAILED_CHECK = FaultKind(FaultCode.SENDER, "The signature is not valid.", _wsse("FailedCheck"))
 MISSING_ADDRESS = _invalid_header("MissingAddressInEPR", "An endpoint reference has no address.")
 ONLY_ANONYMOUS = _invalid_header(
     "OnlyAnonymousAddressSupported", "Answers are sent only in the HTTP response (anonymous address)."

@@ -25,8 +25,10 @@ from common.soap.mime import MimeLimits
 from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
 from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
+from common.tls import PEER, Peer
 from common.web.answers import CORRELATION, HttpAnswer, Reply, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
+from common.web.callers import callers
 from common.web.elsewhere import (
     MTOM_REQUEST,
     NotAnswerable,
@@ -80,7 +82,10 @@ class NoParts:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What is served at one address, and by whom; answers of ``large`` transactions are made when they are sent."""
+    """What is served at one address, and by whom.
+
+    ``fail`` logs a breakdown of ``act`` and answers for it; answers of ``large`` transactions are made when sent.
+    """
 
     service: str
     path: str
@@ -102,6 +107,7 @@ class _Heard:
     """
 
     label: str = "unknown"
+    peer: Peer | None = None
     envelope: Envelope | None = None
     way: Way | None = None
 
@@ -114,6 +120,7 @@ class Door:
         self._address = address
         self._outbox = outbox
         self._settings = settings
+        self._callers = callers(settings, address.url)
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
             max_bytes=settings.max_metadata_bytes,
@@ -181,7 +188,7 @@ class Door:
             return response
 
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
-        heard = _Heard()
+        heard = _Heard(peer=environ.get(PEER))
         try:
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
@@ -240,7 +247,8 @@ class Door:
 
     def prepared(self, content_type: str, data: bytes) -> Prepared:
         """Answer a request that was kept, now that the answer is wanted."""
-        envelope = open_envelope(data, None, self._xml)
+        # Who asks was verified when it came; by now the assertion may have expired.
+        envelope = open_envelope(data, None, self._xml, self._callers.understood)
         message = Message(
             transaction_of(envelope, self._served), envelope, content_type == MTOM_REQUEST, way_of(envelope)
         )
@@ -268,7 +276,6 @@ class Door:
             told.relates_to = message.envelope.message_id
             raise told from error
         except Exception as error:
-            log.exception("broke down in %s", message.transaction.label)
             return self._address.fail(message.transaction, error, correlation.current())
 
     def _receive(self, environ: dict[str, Any], parts: Parts, heard: _Heard) -> Message:
@@ -288,8 +295,9 @@ class Door:
 
     def _opened(self, data: bytes, charset: str | None, heard: _Heard, *, mtom: bool) -> Message:
         """The message in these bytes, and the way that its answer goes; SoapFault."""
-        envelope = open_envelope(data, charset, self._xml)
+        envelope = open_envelope(data, charset, self._xml, self._callers.understood)
         try:
+            caller = self._callers.identify(envelope, heard.peer)
             way = way_of(envelope)
             if way is not None:
                 check(way, self._outbox)
@@ -297,7 +305,7 @@ class Door:
             fault.relates_to = envelope.message_id
             raise
         try:
-            return Message(transaction_of(envelope, self._served), envelope, mtom, way)
+            return Message(transaction_of(envelope, self._served), envelope, mtom, way, caller)
         except SoapFault:
             heard.envelope, heard.way = envelope, way
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from common.soap import faults
@@ -13,16 +13,21 @@ from common.soap.envelope import Envelope, read_envelope
 from common.soap.faults import SoapFault
 from common.soap.xml import XmlLimits, parse
 from common.standard.transactions import Transaction
+from common.xua import Caller
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request: its transaction, its envelope, whether it came as MTOM, and where its answer goes elsewhere."""
+    """One request: its transaction, its envelope, whether it came as MTOM, and where its answer goes elsewhere.
+
+    ``caller`` is the user in whose name it comes, where that is asked for.
+    """
 
     transaction: Transaction
     envelope: Envelope
     mtom: bool
     way: Way | None = None
+    caller: Caller | None = None
 
 
 def content_type_of(header: str | None) -> tuple[ContentType, bool]:
@@ -45,13 +50,13 @@ def refused(error: MimeError | XmlRefused) -> SoapFault:
     return SoapFault(faults.SENDER, reason if reason.endswith(".") else f"{reason}.")
 
 
-def open_envelope(data: bytes, charset: str | None, limits: XmlLimits) -> Envelope:
+def open_envelope(data: bytes, charset: str | None, limits: XmlLimits, understood: Collection[str] = ()) -> Envelope:
     """The envelope in these bytes; SoapFault when it cannot be read."""
     try:
         root = parse(data, limits, charset)
     except XmlRefused as error:
         raise refused(error) from error
-    return read_envelope(root)
+    return read_envelope(root, understood)
 
 
 def transaction_of(envelope: Envelope, served: Mapping[str, Transaction]) -> Transaction:

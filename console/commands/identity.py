@@ -12,7 +12,7 @@ from common.client import FoundPatient
 from common.clock import utc_now
 from common.db import Database, Work
 from common.demographics import Demographics
-from common.hl7.identifiers import Identifier
+from common.hl7.identifiers import Identifier, parse_cx
 from common.settings import Settings
 from console import client
 from console.cli import config_option, settings
@@ -21,6 +21,8 @@ from console.failure import Failure
 from console.metadata.entry import Domain, patient_id
 from console.output import json_option, print_json, print_table, shown_time, spaced_nhs_number
 from identity.app import the_tracing
+from identity.rules.identifiers import Key
+from identity.separating import NotSeparated, separate
 from identity.store import conflicts as kept_conflicts
 from identity.store import forwarding
 from identity.tracing import Superseded, TracedPerson, TracingFailed, Unknown
@@ -118,6 +120,33 @@ def show_conflicts(settled: bool, settle: str | None, as_json: bool) -> None:
         (each.name, each.kind, each.identifiers, each.reason, shown_time(each.last_at), each.times) for each in found
     ]
     print_table(("conflict", "kind", "ids", "why", "last told (UTC)", "times"), rows, right=("times",))
+
+
+@identity.command("separate")
+@click.argument("patient", metavar="ID")
+@click.option("--by", required=True, metavar="NAME", help="Who decides it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept with the conflicts.")
+@config_option
+def separate_id(patient: str, by: str, reason: str) -> None:
+    """Take a wrong link apart: an id becomes that of a person of its own, and no other id is of that person.
+
+    Put the source right first: when a feed tells of both ids together again, they are linked again. NHS Numbers that
+    were merged in a Registry are its affair: `portolan patients unmerge`.
+
+    \b
+    Example:
+      portolan identity separate 'NGH4471893^^^&2.999.826.4.1&ISO' --by "A. Administrator" --reason "a slip"
+    """
+    current = settings()
+    wanted = parse_cx(_cx(patient, current))
+    ready_identity_database(current, migrate=False)
+    with identity_database(current) as opened:
+        try:
+            done = separate(opened, Key(wanted.oid, wanted.id), by=by, reason=reason)
+        except NotSeparated as refused:
+            raise Failure(f"{patient} was not taken apart: {refused}.") from refused
+    click.echo(f"Apart: {', '.join(key.cx() for key in done.left)}")
+    click.echo(f"Still together: {', '.join(key.cx() for key in done.stayed)}")
 
 
 @identity.command("forwards")

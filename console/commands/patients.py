@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import click
 
-from common.db import Conflict, Database
+from common.db import Database, decided
 from common.settings import Settings
 from common.standard.nhs import nhs_number_problem
 from console.cli import config_option, settings
@@ -180,17 +180,15 @@ def _number(patient_id: str) -> str:
 
 
 def _feed(opened: Database, patient_ids: Sequence[str]) -> list[str]:
-    """Feed; once more when somebody else fed one of them at the same moment."""
-    for attempt in (1, 2):
-        try:
-            with opened.write() as work:
-                new = feeding.feed(work, patient_ids)
-                work.commit()
-                return new
-        except Conflict:
-            if attempt == 2:
-                raise
-    raise AssertionError
+    """Feed; again when somebody else fed one of them at the same moment."""
+
+    def once() -> list[str]:
+        with opened.write() as work:
+            new = feeding.feed(work, patient_ids)
+            work.commit()
+            return new
+
+    return decided(once)
 
 
 def _checked(given: Sequence[tuple[str, str]], current: Settings) -> list[str]:

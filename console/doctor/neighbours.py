@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from common.settings import Settings
+from common.tls import Unusable, of_client, reason
 from console.doctor.finding import Finding, Findings, fail, ok, warn
 
 _PATIENCE: Final = 5.0
@@ -31,18 +32,24 @@ def addresses(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def look(settings: Settings) -> Findings:
-    """Each service in turn."""
+    """Each service in turn, called as they call one another."""
+    try:
+        made = of_client(settings.tls_files)
+    except Unusable as error:
+        yield fail("certificate", f"TLS cannot be spoken: {error}", "Correct the files that PORTOLAN_TLS_… name.")
+        return
+    tls = made() if made is not None else ssl.create_default_context()
     for name, address in addresses(settings):
         if address.startswith("https:"):
-            yield from _certificate(name, address)
-        yield from _ready(name, address)
+            yield from _certificate(name, address, tls)
+        yield from _ready(name, address, tls)
 
 
-def _ready(name: str, address: str) -> Findings:
+def _ready(name: str, address: str, tls: ssl.SSLContext) -> Findings:
     parts = urlsplit(address)
     asked = f"{parts.scheme}://{parts.netloc}/ready"
     try:
-        with urllib.request.urlopen(asked, timeout=_PATIENCE) as answer:  # noqa: S310 - settings allow http and https
+        with urllib.request.urlopen(asked, timeout=_PATIENCE, context=tls) as answer:  # noqa: S310 - settings allow http and https
             yield ok(name, f"ready at {address}")
             yield from _clock(name, answer.headers.get("Date"))
     except urllib.error.HTTPError as error:
@@ -75,20 +82,19 @@ def _clock(name: str, told: str | None) -> Findings:
         yield ok("clock", f"that of the {name} agrees with ours")
 
 
-def _certificate(name: str, address: str) -> Findings:
+def _certificate(name: str, address: str, tls: ssl.SSLContext) -> Findings:
     parts = urlsplit(address)
-    context = ssl.create_default_context()
     try:
         with (
             socket.create_connection((parts.hostname or "", parts.port or 443), timeout=_PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=parts.hostname) as secure,
+            tls.wrap_socket(plain, server_hostname=parts.hostname) as secure,
         ):
             found = secure.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        text = f"the certificate at {address} is not accepted: {error.verify_message}"
-        yield fail("certificate", text, "Renew it, or make its CA known to this machine (SSL_CERT_FILE).")
+        text = f"the certificate at {address}: {reason(error)}"
+        yield fail("certificate", text, "Renew it, or make its CA known (PORTOLAN_TLS_TRUST, or SSL_CERT_FILE).")
     except ssl.SSLError as error:
-        yield fail("certificate", f"no TLS with {address}: {error.reason}", "See that it speaks TLS 1.2 or 1.3.")
+        yield fail("certificate", f"no TLS with {address}: {reason(error)}", "See that it speaks TLS 1.2 or 1.3.")
     except OSError:
         return  # that it does not answer is told by the check of its readiness
     else:

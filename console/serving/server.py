@@ -8,11 +8,13 @@ import os
 import signal
 from typing import Final
 
-from common.http.crew import CannotServe, serve
+from common.http.crew import CannotServe, Place, serve
 from common.http.limits import Limits
 from common.observe import workers
 from common.observe.logging import configure
 from common.settings import Settings
+from common.settings_types import split_bind
+from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
 from console.serving.parent import end_with_parent
 from console.serving.services import Service, shown_storage
@@ -30,20 +32,31 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     end_with_parent()
     _prepare(service, settings, migrate)
-    host, port = service.host_and_port(settings)
     make = getattr(importlib.import_module("console.wsgi"), service.name)
     limits = Limits(service.threads(settings), idle=settings.idle_timeout, total=settings.request_timeout)
     try:
         serve(
             make,
-            host,
-            port,
+            _places(service, settings),
             workers=settings.workers(service.name),
             limits=limits,
             stop_seconds=STOP_SECONDS,
         )
     except CannotServe as error:
         raise Failure(f"The {service.name} cannot listen on {service.bind(settings)}: {error}.") from error
+
+
+def _places(service: Service, settings: Settings) -> list[Place]:
+    """Where it listens; Failure when the files of TLS cannot be used."""
+    try:
+        tls = of_server(settings.tls_files)
+    except Unusable as error:
+        raise Failure(f"TLS cannot be served: {error}.", "`portolan doctor` looks closer.", code=HOPELESS) from error
+    host, port = service.host_and_port(settings)
+    places = [Place(host, port, tls)]
+    if (probes := getattr(settings, f"{service.name}_probe_bind")) != "off":
+        places.append(Place(*split_bind(probes), watchers=True))
+    return places
 
 
 def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
@@ -71,8 +84,19 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         from console.outbox import ready_outbox
 
         ready_outbox(settings, service.name, migrate=migrate)
+    _see_that_callers_can_be_identified(service, settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.name}.app")
+
+
+def _see_that_callers_can_be_identified(service: Service, settings: Settings) -> None:
+    """Failure for files with which no worker could start."""
+    from common.web.callers import CannotIdentify, callers
+
+    try:
+        callers(settings, service.url(settings))
+    except CannotIdentify as error:
+        raise Failure(f"Callers cannot be identified: {error}.", "Correct that file.", code=HOPELESS) from error
 
 
 def _open_storage(settings: Settings) -> None:

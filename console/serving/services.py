@@ -31,7 +31,9 @@ class Service:
     after: str = ""
 
     def answers(self, settings: Settings) -> bool:
-        """Whether it answers at /live."""
+        """Whether it answers at /live; over TLS, whether it is there to shake hands."""
+        if settings.tls_certificate:
+            return accepts(*self.host_and_port(settings))
         try:
             with urllib.request.urlopen(self.local(settings, "/live"), timeout=1) as answer:  # noqa: S310
                 return bool(answer.status == 200)
@@ -46,7 +48,8 @@ class Service:
         """An address at which it can be reached from this machine."""
         host, port = self.host_and_port(settings)
         host = _ANY.get(host, host)
-        return f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"
+        scheme = "https" if settings.tls_certificate else "http"
+        return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
 
     def told(self, settings: Settings) -> str:
         """One line for whoever started it."""
@@ -66,17 +69,21 @@ class Feeds(Service):
 
     def answers(self, settings: Settings) -> bool:
         """Whether it accepts connections."""
-        host, port = self.host_and_port(settings)
-        try:
-            socket.create_connection((_ANY.get(host, host), port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return accepts(*self.host_and_port(settings))
 
     def told(self, settings: Settings) -> str:
         """One line for whoever started it."""
         tls = "MLLP over TLS" if settings.mllp_tls_certificate else "MLLP"
         return f"{self.title:<10}  {self.bind(settings)}  (patient identity feeds, {tls}; {self.describe(settings)})"
+
+
+def accepts(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((_ANY.get(host, host), port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _same(one: str, other: str) -> bool:

@@ -47,12 +47,13 @@ class Conflict:
     settled_at: str | None
 
 
-def keep(work: Work, kind: str, keys: Sequence[Key], reason: str, message_id: str, now: str) -> None:
-    """Note a conflict; one that was settled and comes again is open again."""
+def keep(work: Work, kind: str, keys: Sequence[Key], reason: str, message_id: str, now: str) -> str:
+    """Note a conflict, and return its name; one that was settled and comes again is open again."""
     names = sorted({key.cx() for key in keys})
     name = hashlib.sha256(json.dumps([kind, *names]).encode()).hexdigest()[:12]
     values = {"kind": kind, "identifiers": json.dumps(names), "reason": reason, "message_id": message_id}
     work.run(_KEEP, {"conflict": name, **values, "first_at": now})
+    return name
 
 
 def conflicts(work: Work, *, settled: bool = False) -> list[Conflict]:

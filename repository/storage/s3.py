@@ -36,6 +36,7 @@ from repository.storage.s3_upload import S3Upload
 from repository.storage.s3_wire import Listed, Wire
 
 _REMEMBERED = 16_384
+_FRESH_SECONDS = 0.5  # less than any sweeper waits
 _BESIDE = 16  # looks for tombstones that go on at a time
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class S3Store:
         self._later: Later[str] = Later(self._remove_all)
         self._settled_lately: Recent[str, Blob] = Recent(_REMEMBERED)
         self._verified: Recent[str, str] = Recent(_REMEMBERED)
+        self._committed_lately: Recent[str, float] = Recent(_REMEMBERED)
         self._beside = ThreadPoolExecutor(_BESIDE, "tombstones")
 
     @classmethod
@@ -60,7 +62,10 @@ class S3Store:
 
     def upload(self) -> S3Upload:
         """Begin to store a document."""
-        return S3Upload(self._wire, self._later.add, self._looking)
+        return S3Upload(self._wire, self._later.add, self._looking, self._committed)
+
+    def _committed(self, blob: Blob) -> None:
+        self._committed_lately.put(blob.locator, time.monotonic())
 
     def _looking(self, unique_id: str) -> Future[Tombstone | None]:
         """Look for a tombstone while the bytes are on their way, so that it costs no time of its own."""
@@ -141,7 +146,13 @@ class S3Store:
         return settled
 
     def _require_data(self, blob: Blob) -> None:
-        """Raise Missing rather than settle what a sweeper has removed; joined attempts need no bytes of their own."""
+        """Raise Missing rather than settle what a sweeper has removed; joined attempts need no bytes of their own.
+
+        No sweeper removes what was put here a moment ago.
+        """
+        committed = self._committed_lately.get(blob.locator)
+        if committed is not None and time.monotonic() - committed < _FRESH_SECONDS:
+            return
         try:
             self._wire.stat(blob.locator)
         except Missing:
@@ -159,6 +170,7 @@ class S3Store:
 
     def remove(self, blob: Blob) -> None:
         """Remove an attempt that is not settled, or a settled document and its bytes."""
+        self._committed_lately.forget(blob.locator)
         self._settled_lately.forget(blob.unique_id)
         settled = self._settled(blob.unique_id, remembered=False)
         self._settled_lately.forget(blob.unique_id)

@@ -12,8 +12,9 @@ HASH is the SHA-256 of the uniqueId, ATTEMPT is random. What is settled is decid
 that are left beside a settled description of the same attempt have no meaning and are removed later. No key is a
 prefix of another followed by a slash, which a store on a file system could not keep.
 
-Requests: a small upload is 2 (mark, data), settling 2 (look at the data, conditional put) and its share of a bulk
-removal of marks; a first read is 2 (description, data), later ones 1. An upload in parts adds 4 and one for each 5 MiB.
+Requests: a small upload is 3 (a look for a tombstone, mark, data), settling 1 (the conditional put; a look at the data
+before it where they were not put a moment ago) and its share of a bulk removal of marks; a first read is 2
+(description, data), later ones 1. An upload in parts adds 4 and one for each 5 MiB.
 """
 
 from __future__ import annotations

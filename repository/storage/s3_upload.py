@@ -27,9 +27,14 @@ class S3Upload:
     """An upload into the S3 store; keeps at most 10 MiB in memory."""
 
     def __init__(
-        self, wire: Wire, later: Callable[[str], None], looking: Callable[[str], Future[Tombstone | None]]
+        self,
+        wire: Wire,
+        later: Callable[[str], None],
+        looking: Callable[[str], Future[Tombstone | None]],
+        committed: Callable[[Blob], None],
     ) -> None:
-        """``looking`` begins to look for a tombstone."""
+        """``looking`` begins to look for a tombstone; ``committed`` hears of the blob once it is durable."""
+        self._committed = committed
         self._wire = wire
         self._later = later
         self._looking = looking
@@ -89,6 +94,7 @@ class S3Upload:
             self._later(f"{INCOMING}{self._attempt}")
         self._mark = self._upload = ""
         self._begun = False
+        self._committed(blob)
         return blob
 
     def _finish(self) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from common.http.crew import serve
+from common.http.crew import Place, serve
 from common.http.limits import Limits
 
 PROMISED = 10 * 2**20
@@ -26,4 +26,5 @@ def _half() -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    serve(lambda: wsgi, "127.0.0.1", int(sys.argv[1]), workers=1, limits=Limits(2, idle=2, total=30), stop_seconds=5)
+    place = Place("127.0.0.1", int(sys.argv[1]))
+    serve(lambda: wsgi, [place], workers=1, limits=Limits(2, idle=2, total=30), stop_seconds=5)

@@ -25,6 +25,8 @@ GUIDES = (
     "asynchronous.md",
     "on-demand-documents.md",
     "identity.md",
+    "mutual-tls.md",
+    "user-assertions.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)

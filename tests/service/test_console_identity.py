@@ -89,6 +89,32 @@ def test_conflicts_are_listed_until_they_are_settled(place: Place, told: Identit
     place.run("identity", "conflicts", "--settle", conflict["name"], code=1)
 
 
+def test_a_wrong_link_is_taken_apart_and_a_feed_may_link_again(place: Place, told: Identity) -> None:
+    number, wrong, old = a_patient_id(), mrn(), mrn()
+    told.tell(wrong, number)
+    told.tell(old)
+    assert told.merge(old, wrong).code == "AA"
+    why = ("--by", "A. Administrator", "--reason", "typed for another patient")
+
+    refused = place.run("identity", "separate", old, *why, code=1)
+    done = place.run("identity", "separate", wrong, *why)
+
+    assert f"merged into {wrong}" in refused.stderr
+    assert done.stdout.splitlines() == [f"Apart: {wrong}, {old}", f"Still together: {number}"]
+    assert told.pix(number).ids == set()
+    assert told.pix(wrong).ids == set()
+    kept = place.json("identity", "conflicts", "--all", "--json")
+    [evidence] = [each for each in kept if each["kind"] == "separated"]
+    assert set(evidence["identifiers"]) == {wrong, number}
+    assert evidence["reason"] == "A. Administrator: typed for another patient"
+    assert evidence["settled_at"]
+    assert "only id" in place.run("identity", "separate", wrong, *why, code=1).stderr
+    assert "no feed has told" in place.run("identity", "separate", mrn(), *why, code=1).stderr
+
+    assert told.tell(wrong, number).code == "AA"
+    assert told.pix(wrong).ids == {number}
+
+
 def test_numbers_are_traced_in_the_recorded_responses(place: Place) -> None:
     place.environ["PORTOLAN_TRACING"] = "recorded"
     try:

@@ -58,8 +58,10 @@ def s3_settings(server: S3Service) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("asynchronous", [False, True], ids=["synchronous", "asynchronous"])
-@pytest.mark.parametrize("back_end", ["sqlite and folder", "postgresql and s3"])
+@pytest.mark.parametrize(
+    ("back_end", "asynchronous"),
+    [("sqlite and folder", False), ("postgresql and s3", False), ("postgresql and s3", True)],
+)
 def test_every_case_of_the_collections_passes(
     back_end: str, asynchronous: bool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -120,9 +120,9 @@ def marked(pair: Pair, unique_id: str) -> int:
         store.close()
 
 
-def steps(service: Running, pair: Pair, send: Callable[[], object]) -> list[str]:
+def steps(service: Running, send: Callable[[], object]) -> list[str]:
     """Each meeting of a fault point in a service, as ``name:count``, while something is sent once."""
-    trace = Path(pair.settings["DATA"]) / "trace"
+    trace = service.log.with_name("trace")
     service.kill()
     service.start(PORTOLAN_FAULT_TRACE=str(trace))
     trace.write_text("")
@@ -161,7 +161,7 @@ def is_whole_or_nowhere(services: Services, letter: Letter) -> bool:
 
 def test_d1_the_repository_is_killed_at_each_step_and_sending_again_works(pair: Pair) -> None:
     services = pair.services
-    found = steps(pair.repository, pair, lambda: Letter().send(services))
+    found = steps(pair.repository, lambda: Letter().send(services))
     assert {"part.received:1", "blob.written:1", "blob.marked:1", "iti42.sent:1", "iti42.answered:1"} <= set(found)
 
     for step in found:
@@ -180,7 +180,7 @@ def test_d1_the_repository_is_killed_at_each_step_and_sending_again_works(pair: 
 
 def test_d2_d6_the_registry_is_killed_at_each_step_and_sending_again_works(pair: Pair) -> None:
     services = pair.services
-    found = steps(pair.registry, pair, lambda: Letter().send(services))
+    found = steps(pair.registry, lambda: Letter().send(services))
     assert {"db.committed:1", "answer.started:1"} <= set(found)
 
     for step in found:
@@ -210,7 +210,7 @@ def test_d2_a_replacement_is_whole_or_not_at_all(pair: Pair) -> None:
         new = a_document(hash=None, size=None, entry_uuid=a_uuid(), patient_id=old.entry.patient_id)
         return old.entry, Letter((a_link(AssociationType.RPLC, new, old.entry),), new)
 
-    found = steps(pair.registry, pair, lambda: a_replacement()[1].send(services))
+    found = steps(pair.registry, lambda: a_replacement()[1].send(services))
 
     for step in dict.fromkeys(found[-3:]):
         pair.registry.kill()
@@ -239,7 +239,7 @@ def test_d2_a_submission_with_a_folder_is_whole_or_not_at_all(pair: Pair) -> Non
         except requests.ConnectionError:
             return None
 
-    for step in steps(pair.registry, pair, lambda: register(a_patient_id())):
+    for step in steps(pair.registry, lambda: register(a_patient_id())):
         patient = a_patient_id()
         assert killed_at(pair.registry, step, lambda patient=patient: register(patient)) is None  # type: ignore[misc]
 
@@ -264,7 +264,7 @@ def test_d2_an_update_is_whole_or_not_at_all(pair: Pair) -> None:
         return submit_objects(an_update(a_new_version(letter)))
 
     first = an_amendment(a_letter())
-    found = steps(pair.registry, pair, lambda: update(first, a_uuid()))
+    found = steps(pair.registry, lambda: update(first, a_uuid()))
     assert found == ["db.flushed:1", "db.committed:1", "answer.started:1"]
     for step in found:
         letter = a_letter()
@@ -302,7 +302,7 @@ def test_d2_a_removal_of_metadata_is_whole_or_not_at_all_and_sending_again_works
         return patient, remove
 
     remove_once = a_removal()[1]
-    found = [step for step in steps(pair.registry, pair, remove_once) if step.startswith(("db.", "answer."))]
+    found = [step for step in steps(pair.registry, remove_once) if step.startswith(("db.", "answer."))]
     assert {"db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
     for step in found:
         patient, remove = a_removal()
@@ -337,7 +337,7 @@ def test_d1_the_repository_is_killed_at_each_step_of_a_removal_and_sending_again
         return letter, remove
 
     remove_once = a_removal()[1]
-    found = [step for step in steps(pair.repository, pair, remove_once) if not step.startswith(LATER)]
+    found = [step for step in steps(pair.repository, remove_once) if not step.startswith(LATER)]
     assert {"tomb.synced:1", "blob.buried:1", "copies.removed:1"} <= set(found)
     for step in found:
         letter, remove = a_removal()
@@ -363,7 +363,7 @@ def test_d5_what_nobody_points_at_is_swept_and_what_is_registered_stays(
     made.start()
     try:
         services = made.services
-        found = steps(made.repository, made, lambda: Letter().send(services))
+        found = steps(made.repository, lambda: Letter().send(services))
         letters = {}
         for step in found:
             letters[step] = Letter()

@@ -61,7 +61,7 @@ def test_d2_a_feeds_event_is_whole_or_not_at_all_and_sending_again_is_accepted(p
         return old, new, a_letter(services, old), message(old, new)
 
     first = a_case()[3]
-    found = [step for step in steps(pair.registry, pair, lambda: told(pair, first)) if not step.startswith("outbox")]
+    found = [step for step in steps(pair.registry, lambda: told(pair, first)) if not step.startswith("outbox")]
     moved = "merge.moved:1" if event == "A40" else "relink.moved:1"
     assert {moved, "db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
     for step in found:
@@ -98,7 +98,7 @@ def test_d1_a_snapshot_is_kept_once_whenever_the_repository_is_killed(pair: Pair
         return asked
 
     first = offered(pair, a_patient_id(), "--generator", "document-list-pdf", "--keep")
-    found = [step for step in steps(pair.repository, pair, ask(first)) if not step.startswith(LATER)]
+    found = [step for step in steps(pair.repository, ask(first)) if not step.startswith(LATER)]
     assert {"blob.written:1", "blob.marked:1", "iti42.sent:1", "iti42.answered:1"} <= set(found)
     for step in found:
         name = offered(pair, a_patient_id(), "--generator", "document-list-pdf", "--keep")

@@ -1,0 +1,67 @@
+"""In whose name a message comes (ITI-40): verified before anything else of it is looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from common.settings import Settings
+from common.soap.envelope import Envelope, own_blocks
+from common.soap.faults import INVALID_SECURITY, SoapFault
+from common.tls import Allowed, BadAllowList, Peer
+from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Verifier, read_issuers
+
+
+class CannotIdentify(Exception):  # noqa: N818
+    """The files that say whose word counts cannot be used; the text says which, and why."""
+
+
+class Callers:
+    """Identifies callers, as settings ask for; ``understood`` are the header blocks that are dealt with here."""
+
+    def __init__(self, verifier: Verifier | None, systems: Allowed, *, required: bool) -> None:
+        self._verifier, self._systems, self._required = verifier, systems, required
+        self.understood: Final[Collection[str]] = (SECURITY,) if verifier is not None else ()
+
+    def identify(self, envelope: Envelope, peer: Peer | None) -> Caller | None:
+        """The user; None where none is told of, and need not be. SoapFault."""
+        if self._verifier is None:
+            return None
+        headers = [block for block in own_blocks(envelope.header) if block.tag == SECURITY]
+        if len(headers) > 1:
+            raise SoapFault(INVALID_SECURITY, "There is more than one wsse:Security header.")
+        if not headers and (not self._required or (peer is not None and peer in self._systems)):
+            return None
+        security = headers[0] if headers else None
+        root = envelope.body.getroottree().getroot()
+        try:
+            return self._verifier.verify(root, security, time.time(), peer.fingerprint if peer is not None else "")
+        except NotIdentified as refused:
+            raise SoapFault(refused.kind, refused.told) from refused
+
+
+def callers(settings: Settings, url: str) -> Callers:
+    """As settings say, for a service at this address; CannotIdentify."""
+    if settings.xua == "off":
+        return Callers(None, Allowed(), required=False)
+    try:
+        issuers = read_issuers(Path(settings.xua_issuers))
+    except OSError as error:
+        raise CannotIdentify(f"{settings.xua_issuers}: {error.strerror}") from error
+    except BadIssuers as error:
+        raise CannotIdentify(f"{settings.xua_issuers}: {error}") from error
+    try:
+        systems = Allowed.from_file(settings.xua_systems) if settings.xua_systems else Allowed()
+    except OSError as error:
+        raise CannotIdentify(f"{settings.xua_systems}: {error.strerror}") from error
+    except BadAllowList as error:
+        raise CannotIdentify(f"{settings.xua_systems}: {error}") from error
+    parts = urlsplit(url)
+    more = (each.strip() for each in settings.xua_audiences.split(","))
+    audiences = frozenset(filter(None, (url, f"{parts.scheme}://{parts.netloc}", *more)))
+    return Callers(
+        Verifier(Policy(issuers, audiences, settings.xua_skew)), systems, required=settings.xua == "required"
+    )

@@ -1,0 +1,167 @@
+"""Registry and Repository that want to know who asks (ITI-40), over mutual TLS: each message with its assertion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from common.model import AvailabilityStatus
+from common.soap.faults import SOAP, WSSE
+from common.standard.transactions import ITI_18
+from console import development_ca
+from tests.factories import a_document, a_patient_id, a_submission
+from tests.running import ROOT, Pair, a_pair
+from tests.servers.process import free_ports
+from tests.service.test_mutual_tls import Pki
+from tests.service.test_mutual_tls_services import CODES
+from tests.wire import Answer, Services, envelope, query_body
+from tests.xua import DOCTOR, ISSUER, Sts, as_base64, security
+
+APPROVED = AvailabilityStatus.APPROVED
+
+
+@pytest.fixture(scope="module")
+def sts(tmp_path_factory: pytest.TempPathFactory) -> Sts:
+    return Sts(tmp_path_factory.mktemp("sts"))
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    made = Pki(tmp_path_factory.mktemp("pki") / "pki")
+    made.issue("node", "127.0.0.1")
+    made.issue("portal")
+    return made
+
+
+@pytest.fixture(scope="module")
+def pair(pki: Pki, sts: Sts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Both services; the Repository is a system that acts for itself at the Registry."""
+    data = tmp_path_factory.mktemp("data")
+    registry, repository, one, two = free_ports(4)
+    systems = data / "systems"
+    systems.write_text(f"sha256:{development_ca.fingerprint((pki.folder / 'node.pem').read_bytes())}\n")
+    made = a_pair(
+        data,
+        {
+            "REGISTRY_BIND": f"127.0.0.1:{registry}",
+            "REGISTRY_URL": f"https://127.0.0.1:{registry}/registry",
+            "REGISTRY_PROBE_BIND": f"127.0.0.1:{one}",
+            "REPOSITORY_BIND": f"127.0.0.1:{repository}",
+            "REPOSITORY_URL": f"https://127.0.0.1:{repository}/repository",
+            "REPOSITORY_PROBE_BIND": f"127.0.0.1:{two}",
+            "TLS_CERTIFICATE": str(pki.folder / "node.pem"),
+            "TLS_TRUST": pki.ca,
+            "XUA": "required",
+            "XUA_ISSUERS": str(sts.file),
+            "XUA_SYSTEMS": str(systems),
+        },
+    )
+    made.registry.port, made.repository.port = registry, repository
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def portal(pair: Pair, pki: Pki) -> Services:
+    """A partner with a certificate of its own."""
+    made = pair.services
+    made.session.trust_env = False
+    made.session.verify, made.session.cert = pki.ca, str(pki.folder / "portal.pem")
+    return made
+
+
+def found(portal: Services, header: bytes) -> Answer:
+    """FindDocuments with this header."""
+    slots = [("$XDSDocumentEntryPatientId", f"'{a_patient_id()}'"), ("$XDSDocumentEntryStatus", f"('{APPROVED}')")]
+    message = envelope(ITI_18, query_body("FindDocuments", slots, leaf=False))
+    return portal.simple(portal.registry, message.replace(b"</s:Header>", header + b"</s:Header>"))
+
+
+def subcode(answer: Answer) -> str:
+    """Of a fault."""
+    [value] = answer.body.xpath("s:Code/s:Subcode/s:Value", namespaces={"s": SOAP})
+    prefix, _, local = value.text.strip().partition(":")
+    assert value.nsmap[prefix] == WSSE
+    return str(local)
+
+
+def origin(pair: Pair) -> tuple[str, ...]:
+    return tuple(each.url.rpartition("/")[0] for each in (pair.registry, pair.repository))
+
+
+def test_a_user_with_an_assertion_is_answered(pair: Pair, portal: Services, sts: Sts) -> None:
+    for audience in origin(pair)[0], pair.registry.url:
+        assertion = sts.sign(audiences=(audience,))
+        for _ in range(3):  # one assertion serves for many messages
+            assert found(portal, security(assertion)).registry_status == "Success"
+
+
+def test_an_assertion_of_a_key_holder_is_bound_to_the_connection(
+    pair: Pair, portal: Services, pki: Pki, sts: Sts
+) -> None:
+    portals, nodes = ((pki.folder / f"{name}.pem").read_bytes() for name in ("portal", "node"))
+    audiences = origin(pair)
+
+    assert (
+        found(portal, security(sts.sign(audiences=audiences, holder=as_base64(portals)))).registry_status == "Success"
+    )
+    refused = found(portal, security(sts.sign(audiences=audiences, holder=as_base64(nodes))))
+    assert subcode(refused) == "FailedAuthentication"
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda sts: b"", "InvalidSecurity"),
+        (lambda sts: security(), "UnsupportedSecurityToken"),
+        (lambda sts: security(sts.sign()), "InvalidSecurityToken"),  # for somebody else
+        (lambda sts: security(sts.sign()) * 2, "InvalidSecurity"),
+        (lambda sts: security(sts.sign(), sts.sign()), "UnsupportedSecurityToken"),
+    ],
+)
+def test_any_other_message_gets_its_fault_and_changes_nothing(
+    portal: Services, sts: Sts, make: Any, expected: str
+) -> None:
+    answer = found(portal, make(sts))
+
+    assert subcode(answer) == expected
+    assert answer.status == 400
+
+
+def test_documents_are_not_taken_from_nobody(pair: Pair, portal: Services) -> None:
+    letter = a_document(hash=None, size=None, patient_id=a_patient_id())
+
+    answer = portal.provide(a_submission(letter), {letter.entry_uuid: b"a letter"})
+
+    assert subcode(answer) == "InvalidSecurity"
+
+
+def test_the_command_line_and_the_client_say_who_asks(pair: Pair, sts: Sts, tmp_path: Path) -> None:
+    place, patient = tmp_path / "letter.pdf", a_patient_id().partition("^")[0]
+    place.write_bytes(b"%PDF-1.4 by a user")
+    file = str(tmp_path / "assertion.xml")
+
+    def run(*arguments: str, code: int = 0, **more: str) -> str:
+        environment = pair.registry.environment | more
+        command = [sys.executable, "-m", "console", *arguments]
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    audiences = [part for audience in origin(pair) for part in ("--audience", audience)]
+    run("assertion", str(sts.folder / "sts.pem"), file, "--user", DOCTOR.user, "--issuer", ISSUER, *audiences)
+    identified = {"PORTOLAN_XUA_ASSERTION": file}
+
+    run("submit", str(place), "--patient", patient, "--title", "By a user", *CODES, **identified)
+    assert "By a user" in run("find", patient, **identified)
+    alien = tmp_path / "alien.xml"
+    alien.write_bytes(etree.tostring(sts.sign()))
+    refused = run("find", patient, code=1, PORTOLAN_XUA_ASSERTION=str(alien))
+    assert "not meant for this service" in refused
