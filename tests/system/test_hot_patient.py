@@ -22,14 +22,15 @@ DOCUMENTS = 4000
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 STABLE = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
 DE = "$XDSDocumentEntry"
-# One document an hour, of twenty types in turn.
+# Every third is the hot patient's: one an hour, of twenty types in turn. All others have twenty documents each.
 _FILL = text(
     "INSERT INTO entry (patient_id, entry_uuid, logical_id, version, is_latest, unique_id, object_type, "
     "availability_status, repository_unique_id, class_code, type_code, format_code, practice_setting_code, "
     "healthcare_facility_type_code, confidentiality_codes, creation_time, service_start_time, ebrim) "
-    "SELECT :patient, 'urn:uuid:' || n, 'urn:uuid:' || n, 1, 1, '2.999.' || n, :stable, :approved, '2.999', 'c^^s', "
-    "'type-' || n % 20 || '^^2.999', 'f^^s', 'p^^s', 'h^^s', 'N', "
-    "to_char(timestamp '2020-01-01' + n * interval '1 hour', 'YYYYMMDDHH24MISS'), '20200101000000', 'x' "
+    "SELECT CASE WHEN n % 3 = 0 THEN :patient ELSE 'patient ' || n / 30 END, "
+    "'urn:uuid:' || n, 'urn:uuid:' || n, 1, 1, '2.999.' || n, :stable, :approved, '2.999', 'c^^s', "
+    "'type-' || n / 3 % 20 || '^^2.999', 'f^^s', 'p^^s', 'h^^s', 'N', "
+    "to_char(timestamp '2020-01-01' + n * interval '20 minutes', 'YYYYMMDDHH24MISS'), '20200101000000', 'x' "
     "FROM generate_series(1, :count) AS n"
 )
 
@@ -51,7 +52,7 @@ def hot(postgres_database: Callable[[], str]) -> Iterator[tuple[Weighed, str]]:
     database, patient = Weighed(postgres_database()), a_patient_id()
     schema.upgrade(database)
     with database.engine.begin() as connection:
-        values = {"patient": patient, "stable": STABLE, "approved": APPROVED, "count": DOCUMENTS}
+        values = {"patient": patient, "stable": STABLE, "approved": APPROVED, "count": 3 * DOCUMENTS}
         connection.execute(_FILL, values)
         connection.exec_driver_sql(f"ANALYZE {entry.name}")
     yield database, patient

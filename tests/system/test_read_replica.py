@@ -238,6 +238,23 @@ def test_another_database_is_no_replica(clusters: tuple[Cluster, Standby], url: 
     registry.database.close()
 
 
+def test_an_ordinary_role_is_enough(clusters: tuple[Cluster, Standby], url: str) -> None:
+    _, standby = clusters
+    owner = open_database(url)
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE plain LOGIN PASSWORD 'plain'")
+        connection.exec_driver_sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO plain")
+    owner.close()
+    registry = Reading(*(each.replace("xds:xds@", "plain:plain@") for each in (url, on(standby, url))), patience=0.5)
+    letter = a_letter(registry)
+    registry.used()
+
+    assert registry.documents(letter.patient_id or "") == {letter.entry_uuid}
+    assert registry.lots["replica"] == 1
+    registry.replica.close()
+    registry.database.close()
+
+
 def test_what_a_question_raises_is_not_the_replicas_fault(clusters: tuple[Cluster, Standby], url: str) -> None:
     with reading(clusters, url, patience=0.5) as registry:
         registry.used()
