@@ -115,9 +115,13 @@ def _sizes(database: str) -> str:
     return f"{total:.1f} MB: {parts}"
 
 
-def rounds(all_sizes: Sequence[Grown], times: int, scale: float) -> Iterator[tuple[str, list[list[Figures]]]]:
+def rounds(
+    all_sizes: Sequence[Grown], times: int, scale: float, only: Sequence[str] = ()
+) -> Iterator[tuple[str, list[list[Figures]]]]:
     """Each scenario with its figures by size, those of every round."""
     for together in zip(*(each.scenarios() for each in all_sizes), strict=True):
+        if only and not any(part.lower() in together[0][0].lower() for part in only):
+            continue
         found: list[list[Figures]] = [[] for _ in all_sizes]
         for _ in range(times):
             for one, (name, count, make), kept in zip(all_sizes, together, found, strict=True):
@@ -162,7 +166,8 @@ def _chosen(_context: click.Context, _parameter: click.Parameter, value: str) ->
 @click.option("--processes", default=2, show_default=True, help="Processes that fill.")
 @click.option("--rounds", "times", default=3, show_default=True, help="Rounds of each scenario.")
 @click.option("--scale", default=1.0, show_default=True, help="Multiplies the number of requests.")
-def main(documents: list[int], full: bool, processes: int, times: int, scale: float) -> None:
+@click.option("--only", multiple=True, help="Only scenarios with this in their name; may be given several times.")
+def main(documents: list[int], full: bool, processes: int, times: int, scale: float, only: tuple[str, ...]) -> None:
     """Fill, measure at each size, and look at the plans; exit with 1 when one reads everything."""
     sizes = [1000, 100_000, 1_000_000] if full else documents
     with ExitStack() as stack:
@@ -170,7 +175,7 @@ def main(documents: list[int], full: bool, processes: int, times: int, scale: fl
         stack.callback(postgres.stop)
         all_sizes = [grown(stack, new_database(postgres), size, processes) for size in sizes]
         print(f"\n  {HEAD[30:]}   rate as a share of that at the smallest size")
-        for name, found in rounds(all_sizes, times, scale):
+        for name, found in rounds(all_sizes, times, scale, only):
             show(name, sizes, found)
         bad = show_plans(all_sizes[-1])
     if bad:

@@ -78,6 +78,13 @@ class Settings:
         whole(0, 1000), 0, "Database connections per Registry worker; 0 means one for each thread, and at most eight."
     )
     database_wait: float = setting(duration(0.1, 60), 5.0, "How long a request waits for a database connection.")
+    database_replica: str = setting(
+        _DATABASE,
+        "",
+        "SQLAlchemy URL of a read replica (streaming standby) of the Registry's PostgreSQL, which answers stored "
+        "queries as long as it is level; the database itself when empty.",
+        secret=True,
+    )
     storage: str = setting(
         storage(), "", "Where documents are kept: a folder or `s3://BUCKET`; under the data directory when empty."
     )
@@ -440,6 +447,10 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 def _conflicts(settings: Settings) -> Iterator[str]:
     yield from _storage_conflicts(settings)
     yield from _same_ports(settings)
+    if settings.database_replica.startswith("sqlite") or (
+        settings.database_replica and settings.database_url.startswith("sqlite")
+    ):
+        yield "database_replica is set, so it and database must both be PostgreSQL."
     if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
         yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
     yield from _tls_conflicts(settings)

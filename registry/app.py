@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from common.codes import load as load_codes
-from common.db import Database, open_database
+from common.db import Database, Reader, open_database, open_reader
+from common.observe import metrics
 from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
@@ -39,6 +40,17 @@ def open_store(settings: Settings) -> Database:
     return open_database(settings.database_url, pool=settings.database_connections, wait=settings.database_wait)
 
 
+def open_queries(settings: Settings, database: Database) -> Reader:
+    """What answers stored queries: the read replica where one is set, else the database."""
+    return open_reader(
+        database,
+        settings.database_replica,
+        pool=settings.database_connections,
+        wait=settings.database_wait,
+        note=metrics.replica_read,
+    )
+
+
 def create_feed(settings: Settings, database: Database) -> Feed:
     """What carries out messages of patient feeds in HL7 v2; its database has to be migrated already."""
     domain = affinity_domain(settings)
@@ -55,7 +67,8 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
     store = database or open_store(settings)
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
-    search = Search(store, limits, domain if settings.patient_unknown_in_query == "error" else None)
+    reader = open_queries(settings, store)
+    search = Search(reader, limits, domain if settings.patient_unknown_in_query == "error" else None)
     most = settings.max_objects
     routes = Routes(
         Register(store, domain, max_objects=most),

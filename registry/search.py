@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from common.db import Database, Work, decided
+from common.db import Reader, Work, decided
 from common.ebxml.fragments import with_status
 from common.ebxml.query import AdhocQuery
 from common.ebxml.responses import write_object_ref, write_query_response
@@ -62,11 +62,11 @@ class Answer:
 
 
 class Search:
-    """Answers stored queries from one database."""
+    """Answers stored queries from one database, or its replica."""
 
-    def __init__(self, database: Database, limits: Limits, strict: Domain | None = None) -> None:
+    def __init__(self, reader: Reader, limits: Limits, strict: Domain | None = None) -> None:
         """With ``strict``, a query for a patient whom the affinity domain does not know is an error."""
-        self._database = database
+        self._reader = reader
         self._limits = limits
         self._strict = strict
 
@@ -86,15 +86,15 @@ class Search:
 
     def _unknown_patients(self, question: Question, domain: Domain) -> list[Objection]:
         given = question.values(Match.PATIENT)
-        with self._database.read() as work:
-            fed, merged = patients(work, given)
+        fed, merged = self._reader.ask(lambda work: patients(work, given))
         return answers.of_known_patients(given, fed, merged, domain)
 
     def _answered(self, question: Question, correlation: str) -> Answer:
         limit = self._limits.leaf_class if question.leaf else self._limits.object_ref
         shape = question.query.shape
-        with self._database.read(snapshot=shape not in (Shape.FIND, Shape.GET)) as work:
-            found = _FINDERS[shape](work, question, limit)
+        found = self._reader.ask(
+            lambda work: _FINDERS[shape](work, question, limit), snapshot=shape not in (Shape.FIND, Shape.GET)
+        )
         objections = answers.within_bounds(question, len(found), limit)
         if shape is not Shape.FIND:
             patients = {item.patient_id for item in found if item.kind is not Association}

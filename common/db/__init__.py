@@ -2,6 +2,7 @@
 
 from common.db.breakdowns import told_of
 from common.db.database import Conflict, Database, DatabaseBusy, DatabaseError, DatabaseFull, Work, open_database
+from common.db.replica import Reader, Replica, open_reader
 from common.db.retrying import decided
 from common.db.statement import Row, Statement, bytes_contain, bytes_replaced, matches_any, value_contains
 
@@ -11,6 +12,8 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseError",
     "DatabaseFull",
+    "Reader",
+    "Replica",
     "Row",
     "Statement",
     "Work",
@@ -19,6 +22,7 @@ __all__ = [
     "decided",
     "matches_any",
     "open_database",
+    "open_reader",
     "told_of",
     "value_contains",
 ]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -27,6 +27,8 @@ from common.db.statement import Row, Statement, sqlite_matches_any
 from common.faults import checkpoint
 from common.observe import slow, stages
 from common.observe.stages import Stage
+
+Result = TypeVar("Result")
 
 _RETRY: Final = (
     pg.SerializationFailure,
@@ -213,9 +215,17 @@ class Database:
         cursor.format = psycopg.pq.Format.BINARY
         return cursor
 
+    def ask(self, question: Callable[[Work], Result], *, snapshot: bool = False) -> Result:
+        """The answer to a question that changes nothing; with ``snapshot`` all its statements see the same state."""
+        with self.read(snapshot=snapshot) as work:
+            return question(work)
+
     @contextmanager
-    def read(self, *, snapshot: bool = False) -> Iterator[Work]:
-        """Statements that change nothing; with ``snapshot`` they all see the same state."""
+    def read(self, *, snapshot: bool = False, first: Callable[[Work], None] | None = None) -> Iterator[Work]:
+        """Statements that change nothing; with ``snapshot`` they all see the same state.
+
+        ``first`` is done on the same connection before that state is chosen.
+        """
         with self._checked_out() as connection:
             driver = connection.dbapi_connection
             if self.is_sqlite:
@@ -227,6 +237,9 @@ class Database:
                     if snapshot:
                         driver.execute("ROLLBACK")
                 return
+            if first is not None:
+                driver.autocommit = True
+                first(Work(self, connection))
             driver.autocommit = not snapshot
             if snapshot:
                 driver.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

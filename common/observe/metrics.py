@@ -82,6 +82,7 @@ TABLE: Final = (
         "Messages of the cross-reference for the Registry that wait, or were refused.",
         "mostrecent",
     ),
+    Row(Counter, "replica_reads_total", ("outcome",), "Stored queries that a replica answered, or why it did not."),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -261,6 +262,11 @@ def forwards(waiting: int, refused: int) -> None:
     """Say how many messages for the Registry wait, and how many it refused."""
     _child("forwards", "waiting").set(waiting)
     _child("forwards", "refused").set(refused)
+
+
+def replica_read(outcome: str) -> None:
+    """Count one question of a stored query: `replica`, or why the database itself was asked, `behind` or `away`."""
+    _child("replica_reads_total", outcome).inc()
 
 
 def render() -> bytes:

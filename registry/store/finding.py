@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, and_, bindparam, not_, or_, select
+from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, and_, bindparam, not_, or_, select, union_all
 from sqlalchemy.schema import Table
 
 from common.db import Statement, Work, matches_any, value_contains
@@ -38,6 +38,8 @@ TABLES: Final[dict[type[RegistryObject], Table]] = {
     Folder: folder,
     Association: association,
 }
+_INDEXED_SPAN: Final = "creation_time"
+"""The one time that an index has; an object without it passes a question about it."""
 _SEPARATED: Final = frozenset({"confidentiality_codes", "event_codes", "codes"})
 
 
@@ -133,11 +135,13 @@ def _statement(shape: Shape) -> Statement:
     if size:
         clauses.append(among(table.c.entry_uuid, size))
     given = set()
+    spans: dict[str, list[ColumnElement[bool]]] = {}
     for number, (name, parts) in enumerate(sizes):
         row = query.parameter(name)
         assert row is not None
         given.add(row.match)
-        clauses += [_clause(row, table, f"p{number}_{part}_", each) for part, each in enumerate(parts)]
+        kept = spans.setdefault(row.field, []) if row.missing_passes else clauses
+        kept += [_clause(row, table, f"p{number}_{part}_", each) for part, each in enumerate(parts)]
     by_name_only = bool(given) and given <= NAMES
     if kind is DocumentEntry and Match.OBJECT_TYPE not in given and not by_name_only and _has_type(query_id):
         clauses.append(entry.c.object_type == ObjectType.STABLE.value)
@@ -145,7 +149,14 @@ def _statement(shape: Shape) -> Statement:
     if kind is DocumentEntry and level == 1 and Match.UNIQUE_ID in given:
         # What a link change left behind is another patient's, and whoever asks by uniqueId has to get one patient's.
         clauses.append(entry.c.is_latest == 1)
-    return Statement(select(*columns(table, leaf)).where(and_(*clauses)).limit(bindparam("limit")))
+    indexed = spans.pop(_INDEXED_SPAN, [])
+    clauses += [or_(and_(*within), table.c[field].is_(None)) for field, within in spans.items()]
+    found = select(*columns(table, leaf)).where(and_(*clauses))
+    if not indexed:
+        return Statement(found.limit(bindparam("limit")))
+    # Asked apart, so that an index always leads to what lies between: with OR it is up to what the planner expects.
+    without = found.where(table.c[_INDEXED_SPAN].is_(None))
+    return Statement(union_all(found.where(*indexed), without).limit(bindparam("limit")))
 
 
 def _has_type(query_id: str) -> bool:
@@ -194,4 +205,4 @@ def _clause(row: Parameter, table: Table, prefix: str, size: int) -> ColumnEleme
         clause = _one_of(column, values)
     if row.excludes:
         return or_(column.is_(None), not_(clause)) if column.nullable else not_(clause)
-    return or_(clause, column.is_(None)) if row.missing_passes else clause
+    return clause

@@ -19,7 +19,7 @@ from common.faults import checkpoint
 from repository.storage.digest import name_of
 from repository.storage.errors import Conflict, Failed, Missing, from_os, told_plainly
 from repository.storage.folder_disk import Disk, settled_locator
-from repository.storage.folder_reader import FolderReader, OpenFile, Verified
+from repository.storage.folder_reader import WORTH_REMEMBERING, FolderReader, OpenFile, Verified
 from repository.storage.folder_shelves import Shelves
 from repository.storage.folder_upload import FolderUpload
 from repository.storage.interface import CHUNK, Blob, Tombstone
@@ -39,7 +39,11 @@ class FolderStore:
 
     def upload(self) -> FolderUpload:
         """Begin to store a document."""
-        return FolderUpload(self._disk, self._shelves.require_unburied)
+        return FolderUpload(self._disk, self._shelves.require_unburied, self._written)
+
+    def _written(self, blob: Blob, status: os.stat_result) -> None:
+        if blob.size >= WORTH_REMEMBERING:
+            self._verified.add_written(settled_locator(name_of(blob.unique_id)), status)
 
     def find(self, unique_id: str) -> list[Blob]:
         """The settled blob alone, else the pending ones, oldest first."""

@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from repository.storage.errors import Failed, OutOfSpace, told_plainly
 
@@ -36,6 +37,23 @@ def _found_syncfs() -> Callable[[int], int] | None:
 
 
 _syncfs = _found_syncfs()
+_RANGE_WRITE = 2  # SYNC_FILE_RANGE_WRITE
+
+
+def _found_sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    found: Any = getattr(ctypes.CDLL(None), "sync_file_range", None) if sys.platform == "linux" else None
+    if found is not None:
+        found.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return cast("Callable[[int, int, int, int], int] | None", found)
+
+
+_sync_file_range = _found_sync_file_range()
+
+
+def begin_writing(handle: int, offset: int, length: int) -> None:
+    """Have the system begin to write a part of a file to disk, where it can; the sync at the end tells of failures."""
+    if _sync_file_range is not None:
+        _sync_file_range(handle, offset, length, _RANGE_WRITE)
 
 
 class Disk:

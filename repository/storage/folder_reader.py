@@ -68,21 +68,29 @@ class OpenFile:
 
 
 class Verified:
-    """Which files were checked by their SHA-1 and have not changed since: they are then checked by their CRC-32."""
+    """Which files were checked by their SHA-1 and have not changed since: they are then checked by their CRC-32.
+
+    So is what this process wrote itself, of which it knows the SHA-1 since; only its names have changed then.
+    """
 
     def __init__(self, most: int) -> None:
-        self._seen: Recent[str, tuple[int, int, int, int]] = Recent(most)
+        self._seen: Recent[str, tuple[int, ...]] = Recent(most)
 
     def holds(self, locator: str, file: OpenFile) -> bool:
-        """Whether this very file was checked."""
-        return self._seen.get(locator) == file.identity()
+        """Whether this very file was checked, or written here."""
+        found, identity = self._seen.get(locator), file.identity()
+        return found is not None and found == identity[: len(found)]
+
+    def add_written(self, locator: str, status: os.stat_result) -> None:
+        """It was written by this process, and will be found under this name; the time of its names still changes."""
+        self._seen.put(locator, (status.st_ino, status.st_size, status.st_mtime_ns))
 
     def add(self, locator: str, file: OpenFile) -> None:
         """It was found sound."""
         self._seen.put(locator, file.identity())
 
 
-_WORTH_REMEMBERING = 64 * 1024  # bytes; to compute the SHA-1 of less is cheaper than to remember that it was done
+WORTH_REMEMBERING = 64 * 1024  # bytes; to compute the SHA-1 of less is cheaper than to remember that it was done
 
 
 class FolderReader:
@@ -94,7 +102,7 @@ class FolderReader:
         self._file = file
         self._blob = blob
         self._chunk_size = chunk_size
-        self._verified = verified if blob.size >= _WORTH_REMEMBERING else None
+        self._verified = verified if blob.size >= WORTH_REMEMBERING else None
 
     def __iter__(self) -> Iterator[bytes]:
         """The content in chunks; the last is handed out only when the CRC-32 of them all is right."""

@@ -14,26 +14,32 @@ from typing import Self
 from common.faults import checkpoint
 from repository.storage.digest import Digest, name_of
 from repository.storage.errors import told_plainly
-from repository.storage.folder_disk import Disk
+from repository.storage.folder_disk import Disk, begin_writing
 from repository.storage.footer import ending
 from repository.storage.interface import Blob
 
 _BUFFER = 256 * 1024  # a document up to this size is written with its footer in one call
 _WORTH_A_CALL = 32 * 1024
+_BEGIN_EVERY = 8 * 2**20
 
 
 class FolderUpload:
     """An upload into the folder store; keeps at most 256 KiB in memory."""
 
-    def __init__(self, disk: Disk, require_unburied: Callable[[str], None]) -> None:
+    def __init__(
+        self, disk: Disk, require_unburied: Callable[[str], None], written: Callable[[Blob, os.stat_result], None]
+    ) -> None:
+        """``written`` is told of the file once it is durable."""
         disk.require_trust()
         self._disk = disk
         self._require_unburied = require_unburied
+        self._written = written
         self._attempt = secrets.token_hex(16)
         self._digest = Digest()
         self._buffer = bytearray()
         self._handle = -1
         self._path = ""
+        self._length = self._begun = 0
 
     @property
     def size(self) -> int:
@@ -77,6 +83,7 @@ class FolderUpload:
         checkpoint("blob.synced")
         self._disk.pending_entries.sync()
         checkpoint("blob.marked")
+        self._written(blob, os.fstat(self._handle))
         self._path = ""
         self._close()
         return blob
@@ -103,7 +110,13 @@ class FolderUpload:
             if self._handle < 0:
                 self._open()
             while data:
-                data = data[os.write(self._handle, data) :]
+                count = os.write(self._handle, data)
+                self._length += count
+                data = data[count:]
+        if self._length - self._begun >= _BEGIN_EVERY:
+            # What is left to the end would be a long sync, for which everybody else's syncs would wait.
+            begin_writing(self._handle, self._begun, self._length - self._begun)
+            self._begun = self._length
 
     def _open(self) -> None:
         path = f"{self._disk.incoming}/{self._attempt}"
@@ -129,3 +142,4 @@ class FolderUpload:
             self._path = ""
         self._buffer = bytearray()
         self._close()
+        self._digest.close()

@@ -142,3 +142,4 @@ class S3Upload:
         except StorageError as failure:
             _log.warning("left for the sweeper: an upload that could not be withdrawn (%s)", failure)
         self._upload = self._mark = ""
+        self._digest.close()

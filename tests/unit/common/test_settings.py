@@ -225,6 +225,15 @@ def test_only_secrets_may_come_from_a_file() -> None:
     assert "not a setting" in problems_of({"PORTOLAN_S3_REGION_FILE": "/etc/region"})[0]
 
 
+@pytest.mark.parametrize("database", ["", "postgresql+psycopg://host/name"])
+def test_a_replica_needs_postgresql_on_both_sides(database: str) -> None:
+    replica = "sqlite:///file" if database else "postgresql+psycopg://other/name"
+
+    [problem] = problems_of({"PORTOLAN_DATABASE": database, "PORTOLAN_DATABASE_REPLICA": replica})
+
+    assert "database_replica" in problem
+
+
 @pytest.mark.parametrize("missing", ["PORTOLAN_S3_ENDPOINT", "PORTOLAN_S3_ACCESS_KEY", "PORTOLAN_S3_SECRET_KEY"])
 def test_o5_a_bucket_needs_all_of_its_settings(missing: str) -> None:
     [problem] = problems_of({**S3, missing: ""})
