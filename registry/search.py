@@ -79,10 +79,13 @@ class Search:
         )
         if not isinstance(question, Question):
             return refusal(question, correlation)
+        # A connection that broke since it was last used says nothing of the question.
+        return decided(lambda: self._looked_up(question, correlation))
+
+    def _looked_up(self, question: Question, correlation: str) -> Answer:
         if self._strict and (unknown := self._unknown_patients(question, self._strict)):
             return refusal(unknown, correlation, question.query.name)
-        # A connection that broke since it was last used says nothing of the question.
-        return decided(lambda: self._answered(question, correlation))
+        return self._answered(question, correlation)
 
     def _unknown_patients(self, question: Question, domain: Domain) -> list[Objection]:
         given = question.values(Match.PATIENT)
