@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,9 @@ from tests.wire import Services, answer
 
 def check(pair: Pair, *options: str, differences: bool = False) -> dict[str, Any]:
     """What `portolan check` says; unless told otherwise nothing may differ."""
-    environment = {name: value for name, value in pair.registry.environment.items() if name.startswith("PORTOLAN_")}
+    # What tells the tests how long to go on is no setting.
+    environment: dict[str, str | None] = {name: None for name in os.environ if name.startswith("PORTOLAN_")}
+    environment |= {name: value for name, value in pair.registry.environment.items() if name.startswith("PORTOLAN_")}
     done = CliRunner().invoke(portolan, ["check", "--json", *options], env=environment)
     assert done.exit_code == 0 or (differences and done.exit_code == 1), (done.output[-3000:], done.exception)
     told: dict[str, Any] = json.loads(done.stdout)
