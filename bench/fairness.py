@@ -55,7 +55,7 @@ def measured(pair: Pair, patients: list[str], pace: float, quiet: float, size: i
     registry = pair.registry.url
     over = threading.Event()
     threading.Timer(quiet, over.set).start()
-    before = paced(registry, patients, pace, over)
+    before = [latency for _, latency in paced(registry, patients, pace, over)]
     over.clear()
     during: list[float] = []
     context = get_context("spawn")
@@ -63,7 +63,9 @@ def measured(pair: Pair, patients: list[str], pace: float, quiet: float, size: i
     uploading = context.Process(target=upload, args=(pair.repository.url, size, count, ready, begin))
     uploading.start()
     ready.wait(60)
-    asking = threading.Thread(target=lambda: during.extend(paced(registry, patients, pace, over)))
+    asking = threading.Thread(
+        target=lambda: during.extend(latency for _, latency in paced(registry, patients, pace, over))
+    )
     asking.start()
     begun = time.perf_counter()
     begin.set()

@@ -24,7 +24,7 @@ import requests
 
 from bench import messages
 from bench.driver import Connection, cpu_seconds, largest_memory
-from common.http.crew import serve
+from common.http.crew import Place, serve
 from common.http.limits import Limits
 from common.soap.envelope import write_envelope
 from common.soap.mtom_writer import MtomWriter
@@ -199,7 +199,7 @@ def main(context: click.Context, size: int, rounds: int) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def _bare(port: int, folder: Path) -> None:
     limits = Limits(4, idle=30, total=600)
-    serve(lambda: bare(folder), "127.0.0.1", port, workers=1, limits=limits, stop_seconds=5)
+    serve(lambda: bare(folder), [Place("127.0.0.1", port)], workers=1, limits=limits, stop_seconds=5)
 
 
 if __name__ == "__main__":
