@@ -74,6 +74,11 @@ class Node:
                 time.sleep(0.05)
         raise AssertionError(self.log.read_text())
 
+    def stop(self) -> None:
+        """End it and its workers."""
+        self.process.terminate()
+        assert self.process.wait(20) == 0
+
     def connect(self, certificate: Path | None = None, *, name: str = "localhost", **more: str) -> ssl.SSLSocket:
         """A connection of a client with a certificate, or with none."""
         files = Files(str(certificate) if certificate else "", "", more.get("trust", self.pki.ca))
@@ -105,8 +110,7 @@ def pki(tmp_path: Path) -> Pki:
 def node(pki: Pki, tmp_path: Path) -> Iterator[Node]:
     made = Node(pki, tmp_path)
     yield made
-    made.process.terminate()
-    assert made.process.wait(20) == 0
+    made.stop()
 
 
 def refused(node: Node, certificate: Path | None, why: str) -> None:
@@ -198,8 +202,7 @@ def test_a_single_certificate_may_be_trusted_as_it_stands(pki: Pki, tmp_path: Pa
         assert node.asked(known)
         refused(node, other, "an authority that is not trusted")
     finally:
-        node.process.kill()
-        node.process.wait()
+        node.stop()
 
 
 def test_being_trusted_is_not_being_expected(pki: Pki, tmp_path: Path) -> None:
@@ -217,8 +220,7 @@ def test_being_trusted_is_not_being_expected(pki: Pki, tmp_path: Path) -> None:
         assert node.asked(third)
         refused(node, first, "not on the list")
     finally:
-        node.process.kill()
-        node.process.wait()
+        node.stop()
 
 
 def test_certificates_are_renewed_without_a_restart_and_connections_end_with_their_next_answer(
