@@ -78,7 +78,8 @@ class Server:
         for connection in list(self._connections.values()):
             if connection.deadline and connection.deadline < now:
                 connection.deadline = 0.0
-                if connection.state is State.ARRIVING:
+                # TLS is for one thread at a time, and one may be told of this connection just now.
+                if connection.state is State.ARRIVING and not connection.is_secure:
                     self._say(connection, 408, "the message did not arrive in time\n")
                 connection.shut()
         if not self._listens and not self._stopping and len(self._connections) < self._limits.connections:
