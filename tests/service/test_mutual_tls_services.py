@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,44 +11,21 @@ import pytest
 import requests
 
 from tests.factories import a_document, a_patient_id, a_submission
-from tests.running import ROOT, Pair, a_pair
+from tests.running import ROOT, Pair
+from tests.secure import CODES, a_pki, a_portal, a_secure_pair, run
 from tests.servers.process import free_ports
 from tests.service.test_mutual_tls import Pki
 from tests.wire import Services
 
-CODES = (
-    "--type-code", "373942005", "--class-code", "823651000000106", "--practice-setting-code", "394802001",
-    "--healthcare-facility-type-code", "22232009",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    made = Pki(tmp_path_factory.mktemp("pki") / "pki")
-    made.issue("node", "127.0.0.1")
-    made.issue("portal")
-    return made
+    return a_pki(tmp_path_factory.mktemp("pki") / "pki")
 
 
 @pytest.fixture(scope="module")
 def pair(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both services, each of which calls itself and is called by the same certificate."""
-    registry, repository, one, two = free_ports(4)
-    made = a_pair(
-        tmp_path_factory.mktemp("data"),
-        {
-            "REGISTRY_BIND": f"127.0.0.1:{registry}",
-            "REGISTRY_URL": f"https://127.0.0.1:{registry}/registry",
-            "REGISTRY_PROBE_BIND": f"127.0.0.1:{one}",
-            "REPOSITORY_BIND": f"127.0.0.1:{repository}",
-            "REPOSITORY_URL": f"https://127.0.0.1:{repository}/repository",
-            "REPOSITORY_PROBE_BIND": f"127.0.0.1:{two}",
-            "TLS_CERTIFICATE": str(pki.folder / "node.pem"),
-            "TLS_TRUST": pki.ca,
-            "TLS_CRL": str(pki.folder / "crl.pem"),
-        },
-    )
-    made.registry.port, made.repository.port = registry, repository
+    made = a_secure_pair(tmp_path_factory.mktemp("data"), pki, {"TLS_CRL": str(pki.folder / "crl.pem")})
     made.start()
     yield made
     made.stop()
@@ -58,20 +33,7 @@ def pair(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @pytest.fixture
 def portal(pair: Pair, pki: Pki) -> Services:
-    """A partner with a certificate of its own."""
-    made = pair.services
-    made.session.trust_env = False  # which would take precedence
-    made.session.verify, made.session.cert = pki.ca, str(pki.folder / "portal.pem")
-    return made
-
-
-def run(pair: Pair, *arguments: str, code: int = 0, **settings: str) -> str:
-    """A `portolan` command; what it prints."""
-    environment = pair.registry.environment | {f"PORTOLAN_{name}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "console", *arguments]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+    return a_portal(pair, pki)
 
 
 def test_a_letter_goes_in_and_comes_out(pair: Pair, portal: Services) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,9 @@ from common.soap.faults import SOAP, WSSE
 from common.standard.transactions import ITI_18
 from console import development_ca
 from tests.factories import a_document, a_patient_id, a_submission
-from tests.running import ROOT, Pair, a_pair
-from tests.servers.process import free_ports
+from tests.running import Pair
+from tests.secure import CODES, a_pki, a_portal, a_secure_pair, run
 from tests.service.test_mutual_tls import Pki
-from tests.service.test_mutual_tls_services import CODES
 from tests.wire import Answer, Services, envelope, query_body
 from tests.xua import DOCTOR, ISSUER, Sts, as_base64, security
 
@@ -33,36 +30,17 @@ def sts(tmp_path_factory: pytest.TempPathFactory) -> Sts:
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    made = Pki(tmp_path_factory.mktemp("pki") / "pki")
-    made.issue("node", "127.0.0.1")
-    made.issue("portal")
-    return made
+    return a_pki(tmp_path_factory.mktemp("pki") / "pki")
 
 
 @pytest.fixture(scope="module")
 def pair(pki: Pki, sts: Sts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both services; the Repository is a system that acts for itself at the Registry."""
+    """The Repository is a system that acts for itself at the Registry."""
     data = tmp_path_factory.mktemp("data")
-    registry, repository, one, two = free_ports(4)
     systems = data / "systems"
     systems.write_text(f"sha256:{development_ca.fingerprint((pki.folder / 'node.pem').read_bytes())}\n")
-    made = a_pair(
-        data,
-        {
-            "REGISTRY_BIND": f"127.0.0.1:{registry}",
-            "REGISTRY_URL": f"https://127.0.0.1:{registry}/registry",
-            "REGISTRY_PROBE_BIND": f"127.0.0.1:{one}",
-            "REPOSITORY_BIND": f"127.0.0.1:{repository}",
-            "REPOSITORY_URL": f"https://127.0.0.1:{repository}/repository",
-            "REPOSITORY_PROBE_BIND": f"127.0.0.1:{two}",
-            "TLS_CERTIFICATE": str(pki.folder / "node.pem"),
-            "TLS_TRUST": pki.ca,
-            "XUA": "required",
-            "XUA_ISSUERS": str(sts.file),
-            "XUA_SYSTEMS": str(systems),
-        },
-    )
-    made.registry.port, made.repository.port = registry, repository
+    settings = {"XUA": "required", "XUA_ISSUERS": str(sts.file), "XUA_SYSTEMS": str(systems)}
+    made = a_secure_pair(data, pki, settings)
     made.start()
     yield made
     made.stop()
@@ -70,11 +48,7 @@ def pair(pki: Pki, sts: Sts, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def portal(pair: Pair, pki: Pki) -> Services:
-    """A partner with a certificate of its own."""
-    made = pair.services
-    made.session.trust_env = False
-    made.session.verify, made.session.cert = pki.ca, str(pki.folder / "portal.pem")
-    return made
+    return a_portal(pair, pki)
 
 
 def found(portal: Services, header: bytes) -> Answer:
@@ -148,20 +122,13 @@ def test_the_command_line_and_the_client_say_who_asks(pair: Pair, sts: Sts, tmp_
     place.write_bytes(b"%PDF-1.4 by a user")
     file = str(tmp_path / "assertion.xml")
 
-    def run(*arguments: str, code: int = 0, **more: str) -> str:
-        environment = pair.registry.environment | more
-        command = [sys.executable, "-m", "console", *arguments]
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
-
     audiences = [part for audience in origin(pair) for part in ("--audience", audience)]
-    run("assertion", str(sts.folder / "sts.pem"), file, "--user", DOCTOR.user, "--issuer", ISSUER, *audiences)
-    identified = {"PORTOLAN_XUA_ASSERTION": file}
+    run(pair, "assertion", str(sts.folder / "sts.pem"), file, "--user", DOCTOR.user, "--issuer", ISSUER, *audiences)
+    identified = {"XUA_ASSERTION": file}
 
-    run("submit", str(place), "--patient", patient, "--title", "By a user", *CODES, **identified)
-    assert "By a user" in run("find", patient, **identified)
+    run(pair, "submit", str(place), "--patient", patient, "--title", "By a user", *CODES, **identified)
+    assert "By a user" in run(pair, "find", patient, **identified)
     alien = tmp_path / "alien.xml"
     alien.write_bytes(etree.tostring(sts.sign()))
-    refused = run("find", patient, code=1, PORTOLAN_XUA_ASSERTION=str(alien))
+    refused = run(pair, "find", patient, code=1, XUA_ASSERTION=str(alien))
     assert "not meant for this service" in refused
