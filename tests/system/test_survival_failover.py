@@ -1,6 +1,6 @@
 """The database's primary dies: its standby is promoted, and service goes on without anything acknowledged being lost.
 
-PORTOLAN_FAILOVER_SECONDS says how long there is load before and after (1.5 with PORTOLAN_SURVIVAL_LONG=1 alone).
+PORTOLAN_FAILOVER_SECONDS says how long there is load before and after (1.5 without it).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tests.servers.fixtures import do_without
 from tests.servers.postgres import InstalledPostgres, new_database, start_postgres
 from tests.servers.process import Unavailable
 from tests.system.survival_judge import check, judged
-from tests.system.survival_kit import WITHOUT_FEEDS, Book, load, only_when_asked_for, seconds_of
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, load, seconds_of
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, only_when_asked_for("PORTOLAN_FAILOVER_SECONDS")]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 SECONDS = seconds_of("PORTOLAN_FAILOVER_SECONDS", 1.5)
 

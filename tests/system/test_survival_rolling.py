@@ -1,6 +1,6 @@
 """Two instances of each service behind a balancer, restarted one after the other under load: no request fails.
 
-PORTOLAN_ROLLING_ROUNDS says how often all are restarted; with PORTOLAN_SURVIVAL_LONG=1 alone one of each is, once.
+PORTOLAN_ROLLING_ROUNDS says how often all are restarted; without it one of each is, once.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tests.running import Pair, a_pair, back_end
 from tests.servers.balancer import Balancer, Haproxy, haproxy
 from tests.servers.process import accepts
 from tests.system.survival_judge import check, judged
-from tests.system.survival_kit import WITHOUT_FEEDS, Book, a_letter, ask, load, only_when_asked_for, retrieval
+from tests.system.survival_kit import WITHOUT_FEEDS, Book, a_letter, ask, load, retrieval
 from tests.wire import Services, answer
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, only_when_asked_for("PORTOLAN_ROLLING_ROUNDS")]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 ROUNDS = int(os.environ.get("PORTOLAN_ROLLING_ROUNDS", "0"))
 # Requests are tried again only when no connection could be made: then nothing has been sent.
