@@ -1,0 +1,87 @@
+"""Settings that are right by themselves and do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from common.settings_types import show_duration, show_size, split_bind
+
+if TYPE_CHECKING:
+    from common.settings import Settings
+
+
+def conflicts(settings: Settings) -> Iterator[str]:
+    """A sentence for each combination that cannot be meant."""
+    yield from _storage_conflicts(settings)
+    yield from _same_ports(settings)
+    if settings.database_replica.startswith("sqlite") or (
+        settings.database_replica and settings.database_url.startswith("sqlite")
+    ):
+        yield "database_replica is set, so it and database must both be PostgreSQL."
+    if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
+        yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
+    yield from _tls_conflicts(settings)
+    if settings.xua != "off" and not settings.xua_issuers:
+        yield f"xua is {settings.xua}, so xua_issuers must be set too."
+    if settings.max_document_bytes > settings.max_submission_bytes:
+        yield (
+            f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
+            f"({show_size(settings.max_submission_bytes)}); a document must fit into a submission."
+        )
+    if settings.idle_timeout > settings.request_timeout:
+        yield (
+            f"idle_timeout ({show_duration(settings.idle_timeout)}) is longer than request_timeout "
+            f"({show_duration(settings.request_timeout)}); it must not be."
+        )
+    if settings.sweep_after <= settings.connect_timeout + settings.answer_timeout:
+        # A younger mark may belong to a registration that is still under way.
+        yield (
+            f"sweep_after ({show_duration(settings.sweep_after)}) must be longer than connect_timeout and "
+            f"answer_timeout together ({show_duration(settings.connect_timeout + settings.answer_timeout)})."
+        )
+    if settings.outbox_retry_first > settings.outbox_retry_most:
+        yield (
+            f"outbox_retry_first ({show_duration(settings.outbox_retry_first)}) is longer than outbox_retry_most "
+            f"({show_duration(settings.outbox_retry_most)}); it must not be."
+        )
+    if settings.repository_addresses[settings.repository_uid] != settings.repository_url:
+        yield f"repositories gives {settings.repository_uid} another address than repository_url; keep one of them."
+
+
+def _tls_conflicts(settings: Settings) -> Iterator[str]:
+    proxied = bool(settings.tls_proxies)
+    if proxied and settings.tls_certificate and settings.tls_trust:
+        yield "tls_proxies and tls_trust are both set; TLS is ended by the proxy or here."
+    for name in ("tls_key", "tls_trust", "tls_crl"):
+        if getattr(settings, name) and not settings.tls_certificate:
+            yield f"{name} is set, so tls_certificate must be set too."
+    if settings.tls_crl and not settings.tls_trust:
+        yield "tls_crl is set, so tls_trust must be set too: nobody is asked for a certificate without it."
+    for name in ("tls_peers", "xua_systems"):
+        if getattr(settings, name) and not settings.tls_trust and not proxied:
+            yield f"{name} is set, so tls_trust or tls_proxies must be set too: peers are known by their certificates."
+
+
+def _same_ports(settings: Settings) -> Iterator[str]:
+    """Every service and listener has an address of its own."""
+    services = ("registry", "repository", "identity")
+    names = [f"{service}_{kind}" for kind in ("bind", "probe_bind") for service in services]
+    names += ["registry_mllp_bind", "identity_mllp_bind"]
+    first: dict[tuple[str, int], str] = {}
+    for name in names:
+        value = getattr(settings, name)
+        # The cross-reference is not started unless asked for, and where it would listen then is in nobody's way.
+        if value == "off" or (name.startswith("identity") and value == getattr(type(settings)(), name)):
+            continue
+        other = first.setdefault(split_bind(value), name)
+        if other != name:
+            yield f"{other} and {name} are both {value}; give each its own port."
+
+
+def _storage_conflicts(settings: Settings) -> Iterator[str]:
+    if settings.bucket is None:
+        return
+    for name in ("s3_endpoint", "s3_access_key", "s3_secret_key"):
+        if not getattr(settings, name):
+            yield f"storage is {settings.storage}, so {name} must be set too."
