@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from common.db import Database
 from common.settings import Settings
 from common.settings_types import split_bind
 from console.database import identity_database
+from console.doctor import listening
 from console.doctor.disk import room, syncing
 from console.doctor.finding import Findings, fail, ok, warn
 from console.failure import Failure
@@ -19,7 +19,6 @@ from identity.store import conflicts, forwarding, schema
 
 ABOUT: Final = "identity"
 _MIB: Final = 1024 * 1024
-_PATIENCE: Final = 5.0
 _SQLITE: Final = "sqlite:///"
 
 
@@ -81,14 +80,9 @@ def _forward(settings: Settings) -> Findings:
     """Whether the Registry's listener accepts connections."""
     if not settings.identity_forward:
         return
-    host, port = split_bind(settings.identity_forward)
-    try:
-        socket.create_connection((host, port), timeout=_PATIENCE).close()
-    except OSError as error:
-        told = f"the Registry's listener at {settings.identity_forward} does not answer ({error.strerror or error})"
-        yield warn(ABOUT, told, "Start the Registry, and see that PORTOLAN_IDENTITY_FORWARD is right.")
-    else:
-        yield ok(ABOUT, f"the Registry's listener at {settings.identity_forward} accepts connections")
+    advice = "Start the Registry, and see that PORTOLAN_IDENTITY_FORWARD is right."
+    forward = settings.identity_forward
+    yield listening.look(ABOUT, "the Registry's listener", forward, split_bind(forward), advice)
 
 
 def _token(settings: Settings) -> Findings:
