@@ -33,6 +33,8 @@ GO_SERVERS = {
 }
 # What looks at the files of a deployment: Helm's engine, and the schemas of Kubernetes and of compose.
 DEPLOY_TOOLS = ("helm-python-sdk==0.2.2", "kubernetes-validate==1.37.0", "compose-spec==0.2.1")
+# By the package they come in: a balancer, and two that look into PDF files.
+SYSTEM_TOOLS = {"haproxy": "haproxy", "pdftotext": "poppler-utils", "qpdf": "qpdf"}
 CHECKS = (
     ("lint", ("ruff", "check", ".")),
     ("format", ("ruff", "format", "--check", ".")),
@@ -122,21 +124,23 @@ def set_up_postgres() -> None:
     say("PostgreSQL: using the one that came as a Python wheel")
 
 
-def set_up_balancer() -> None:
-    """See that there is a haproxy to test with, where it can be had; the tests have a plain one of their own."""
-    if shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
-        say("haproxy: found on this machine")
+def set_up_system_tools() -> None:
+    """See that the system has the tools to test with, where they can be had; without them a few tests are skipped."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    packages = [package for name, package in SYSTEM_TOOLS.items() if not shutil.which(name, path=path)]
+    if not packages:
+        say(f"{', '.join(SYSTEM_TOOLS)}: found on this machine")
         return
     if os.getuid() == 0 and shutil.which("apt-get"):
-        say("haproxy: installing the system's package")
+        say(f"{', '.join(packages)}: installing the system's packages")
         quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
         try:
             run(["apt-get", "update", "-qq"], **quiet)
-            run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "haproxy"], **quiet)
+            run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], **quiet)
             return
         except (subprocess.CalledProcessError, OSError):
-            say("haproxy: the package could not be installed")
-    say("haproxy: the tests use a plain balancer of their own")
+            say("the packages could not be installed")
+    say(f"{', '.join(packages)}: done without; the tests have a plain balancer of their own")
 
 
 def set_up_object_stores() -> None:
@@ -218,7 +222,7 @@ def _go_version(go: str) -> tuple[int, ...]:
 def set_up_servers() -> None:
     """Set up the real servers; where that fails, say so, and leave the verdict to the tests that need them."""
     set_up_postgres()
-    set_up_balancer()
+    set_up_system_tools()
     for name, set_up in (("tools for deployments", set_up_deploy_tools), ("object stores", set_up_object_stores)):
         try:
             set_up()
