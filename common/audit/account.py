@@ -1,0 +1,70 @@
+"""What one request did, told by those who carried it out, and written into its audit record when it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was asked for or given; ``problem`` is the error code where it was not given."""
+
+    unique_id: str
+    repository_unique_id: str = ""
+    home_community_id: str = ""
+    problem: str = ""
+    patient_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the access decision came to: by which rule, for how many objects; ids only of documents that were asked for.
+
+    ``rule`` names the rule for people who read the audit trail; it is never told to the caller.
+    """
+
+    allowed: bool
+    rule: str
+    patient_id: str = ""
+    objects: tuple[str, ...] = ()
+    count: int = 1
+    emergency: str = ""
+
+
+@dataclass(slots=True)
+class Account:
+    """The account of one request; patients are CX, as in metadata."""
+
+    patients: list[str] = field(default_factory=list)
+    submission_sets: list[str] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+
+    def concerns(self, *patient_ids: str) -> None:
+        """The request is about these patients, each of whom is told of once."""
+        for patient_id in patient_ids:
+            if patient_id and patient_id not in self.patients:
+                self.patients.append(patient_id)
+
+
+_current: ContextVar[Account | None] = ContextVar("account", default=None)
+
+
+def current() -> Account:
+    """The account of the request being served; one that nobody reads outside of a request."""
+    return _current.get() or Account()
+
+
+@contextmanager
+def bind() -> Iterator[Account]:
+    """A new account for the block."""
+    account = Account()
+    token = _current.set(account)
+    try:
+        yield account
+    finally:
+        _current.reset(token)
