@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.web.body import TooLarge
 from repository.intake import LARGE, Intake
 from repository.storage.folder import FolderStore
 
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this sys
 
 def policy() -> int:
     return os.sched_getscheduler(0)
+
+
+def _fill(intake: Intake, size: int) -> None:
+    intake.begin("one")
+    intake.data(bytes(size))
 
 
 def test_a_large_document_gives_way_until_it_is_dealt_with(tmp_path: Path) -> None:
@@ -30,10 +36,8 @@ def test_a_large_document_gives_way_until_it_is_dealt_with(tmp_path: Path) -> No
 
 
 def test_a_refused_one_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), Intake(FolderStore(tmp_path), max_document=2 * LARGE) as intake:
-        intake.begin("one")
-        intake.data(bytes(LARGE))
-        raise RuntimeError
+    with pytest.raises(TooLarge), Intake(FolderStore(tmp_path), max_document=LARGE) as intake:
+        _fill(intake, LARGE + 1)
     assert policy() == os.SCHED_OTHER
 
 
