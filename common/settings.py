@@ -138,7 +138,10 @@ class Settings:
         bind_or_off(), "127.0.0.1:8060", "Where the Registry listens for patient feeds over MLLP; `off` for nowhere."
     )
     mllp_tls_certificate: str = setting(
-        text(), "", "File with the certificate (PEM) that feeds over MLLP are served with; without one there is no TLS."
+        text(),
+        "",
+        "File with a certificate (PEM) of their own that feeds over MLLP are served with; without one they are served "
+        "as everything else is: by the tls_… settings, or without TLS where there are none.",
     )
     mllp_tls_key: str = setting(text(), "", "File with the certificate's key, where it is not in the same file.")
     mllp_tls_client_ca: str = setting(
@@ -193,7 +196,10 @@ class Settings:
         "were merged; nobody when empty.",
     )
     identity_forward_ca_file: str = setting(
-        text("a file"), "", "Certificates that this listener is checked with; without them there is no TLS."
+        text("a file"),
+        "",
+        "Certificates that this listener is checked with; without them it is called by the tls_… settings, or without "
+        "TLS where there are none.",
     )
     identity_lookup: str = setting(
         web(),
@@ -250,7 +256,9 @@ class Settings:
         "loopback address only.",
     )
     async_ca_file: str = setting(
-        text("a file"), "", "Certificates that receivers of answers are checked with; the system's when empty."
+        text("a file"),
+        "",
+        "Certificates that receivers of answers are checked with; those of tls_trust, or the system's, when empty.",
     )
     outbox: str = setting(
         _DATABASE,
@@ -396,6 +404,19 @@ class Settings:
         return Files(
             self.tls_certificate, self.tls_key, self.tls_trust, self.tls_crl, self.tls_peers, self.tls_check_names
         )
+
+    @property
+    def mllp_tls_files(self) -> Files:
+        """What TLS of the listeners for feeds is made of."""
+        if not self.mllp_tls_certificate:
+            return self.tls_files
+        return Files(self.mllp_tls_certificate, self.mllp_tls_key, self.mllp_tls_client_ca)
+
+    def tls_files_towards(self, trust: str) -> Files:
+        """What to call somebody with who is checked by certificates of their own, where a file of those is named."""
+        if not trust:
+            return self.tls_files
+        return Files(self.tls_certificate, self.tls_key, trust, check_names=self.tls_check_names)
 
     @property
     def bucket(self) -> str | None:

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
 from common.settings import Settings
 from common.settings_types import split_bind
+from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
@@ -170,14 +170,14 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
 def _see_that_tls_works(source: Source, settings: Settings) -> None:
     """Failure for certificates that cannot be used."""
     try:
-        listening(source, settings).tls()
-    except (OSError, ssl.SSLError) as error:
-        told = f"Patient feeds cannot be served over TLS: {error.strerror or error}."
-        raise Failure(told, "See PORTOLAN_MLLP_TLS_CERTIFICATE, …_KEY and …_CLIENT_CA.", code=HOPELESS) from error
+        listening(source, settings)
+    except Unusable as error:
+        told = f"Patient feeds cannot be served over TLS: {error}."
+        raise Failure(told, "See PORTOLAN_MLLP_TLS_…, and PORTOLAN_TLS_… without them.", code=HOPELESS) from error
 
 
 def listening(source: Source, settings: Settings) -> Listening:
-    """Where and how to listen, as the settings say."""
+    """Where and how to listen, as the settings say; Unusable."""
     host, port = split_bind(source.bind(settings))
     return Listening(
         host=host,
@@ -187,9 +187,7 @@ def listening(source: Source, settings: Settings) -> Listening:
         idle=settings.mllp_idle_timeout,
         message=settings.mllp_message_timeout,
         threads=settings.mllp_threads,
-        certificate=settings.mllp_tls_certificate,
-        key=settings.mllp_tls_key,
-        client_ca=settings.mllp_tls_client_ca,
+        tls=of_server(settings.mllp_tls_files),
     )
 
 
