@@ -237,6 +237,20 @@ class Settings:
     mllp_max_bytes: int = setting(size(KIB, GIB), MIB, "Largest message over MLLP.")
     mllp_max_connections: int = setting(whole(1, 100_000), 1_000, "Most connections over MLLP at a time.")
 
+    client_rate: int = setting(
+        whole(0, 100_000),
+        0,
+        "Requests a second that one client, by its certificate or else its address, may make of a service; 0 is as "
+        "many as it likes.",
+    )
+    client_burst: int = setting(whole(1, 100_000), 200, "Requests beyond that pace that a client may make at once.")
+    client_failures: int = setting(
+        whole(0, 100_000),
+        600,
+        "Requests a minute of one client that may be refused for who asks; then it is not listened to until that is "
+        "so again. 0 is no bound.",
+    )
+
     request_timeout: float = setting(duration(1, _DAY), 300.0, "Longest time for a whole request.")
     idle_timeout: float = setting(duration(0.1, 3600), 10.0, "Longest silence within a request.")
     mllp_message_timeout: float = setting(

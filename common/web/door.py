@@ -43,6 +43,7 @@ from common.web.elsewhere import (
     prepared,
 )
 from common.web.message import Message, content_type_of, open_envelope, refused, transaction_of
+from common.web.pacing import Pacing, TooOften
 
 log = logging.getLogger("portolan.door")
 
@@ -123,6 +124,7 @@ class Door:
         self._outbox = outbox
         self._settings = settings
         self._callers = callers(settings, address.url)
+        self._pacing = Pacing.of(settings.client_rate, settings.client_burst, settings.client_failures)
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
             max_bytes=settings.max_metadata_bytes,
@@ -206,6 +208,7 @@ class Door:
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
         heard = _Heard(peer=environ.get(PEER))
         try:
+            self._pacing.admit(environ)
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
                 heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
@@ -220,6 +223,7 @@ class Door:
             response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
         except SoapFault as fault:
             log.warning("refused: %s", fault.reason)
+            self._pacing.note(environ, fault)
             return self._faulted(fault, heard), heard.label, "Fault"
         return response, heard.label, reply.outcome
 
@@ -260,6 +264,9 @@ class Door:
         response = send_fault(fault)
         if isinstance(fault, TooLarge | TooSlow):
             response.headers["Connection"] = "close"
+        if isinstance(fault, TooOften):
+            metrics.refused(self._address.service)
+            response.headers["Retry-After"] = str(int(fault.seconds) + 1)
         return response
 
     def prepared(self, content_type: str, data: bytes) -> Prepared:
