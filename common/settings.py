@@ -347,6 +347,12 @@ class Settings:
         text(), "", "File with the signed assertion that the command line sends; it is read anew for each message."
     )
     xua_skew: float = setting(duration(0, 600), 60.0, "How far the clocks of an issuer and of this machine may differ.")
+    xua_replay: str = setting(
+        choice("certificate", "any"),
+        "certificate",
+        "Who may use an assertion after somebody has: only who shows the same certificate, or anybody, as where a "
+        "partner's machines have certificates of their own and share users.",
+    )
     xua_systems: str = setting(
         text(),
         "",

@@ -123,7 +123,7 @@ class Door:
         self._address = address
         self._outbox = outbox
         self._settings = settings
-        self._callers = callers(settings, address.url)
+        self._callers = callers(settings, address.service, address.url)
         self._pacing = Pacing.of(settings.client_rate, settings.client_burst, settings.client_failures)
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
