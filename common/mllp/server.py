@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from common.hl7.framing import Broken, FrameReader, framed
+from common.mllp.sender import SENDER, Sender, sender_of
 
 Handler = Callable[[bytes], bytes]
 """Carries out one message, and returns its acknowledgement; it may block."""
@@ -151,9 +152,13 @@ class MllpServer:
             if self._server is None or not self._server.is_serving():
                 return
 
+    def _handled(self, message: bytes, sender: Sender) -> bytes:
+        SENDER.set(sender)
+        return self._handler(message)
+
     async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._handler, message)
+        answer = await loop.run_in_executor(self._threads, self._handled, message, sender_of(writer))
         writer.write(framed(answer))
         async with asyncio.timeout(_WRITE_SECONDS):
             await writer.drain()

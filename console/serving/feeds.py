@@ -15,14 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from common.audit.auditor import Asker, Auditor
 from common.db import Database
 from common.mllp import Handler, Listening, MllpServer
+from common.mllp.sender import SENDER
 from common.observe import spans
 from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
 from common.settings import Settings
 from common.settings_types import split_bind
 from console.failure import HOPELESS, Failure
+from console.serving.auditing import begin
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
@@ -49,10 +52,17 @@ class Source:
         opened: Database = importlib.import_module(self.app).open_store(settings)
         return opened
 
-    def handler(self, settings: Settings, database: Database) -> Handler:
+    def handler(self, settings: Settings, database: Database, auditor: Auditor | None = None) -> Handler:
         """What carries out a message."""
-        answer: Handler = importlib.import_module(self.app).create_feed(settings, database).answer
-        return answer
+        feed = importlib.import_module(self.app).create_feed(settings, database, auditor)
+
+        def handle(message: bytes) -> bytes:
+            sender = SENDER.get()
+            asker = Asker(sender.address, sender.peer.subject if sender.peer is not None else "")
+            answer: bytes = feed.answer(message, asker)
+            return answer
+
+        return handle
 
     def is_ready(self, database: Database) -> bool:
         """Whether the database's schema is this release's."""
@@ -155,7 +165,8 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
     """Serve in this process; its exit code."""
     observe(source.service, settings, settings.mllp_threads)
     database = source.open_store(settings)
-    handler = source.handler(settings, database)
+    auditing = begin(settings, source.service, f"mllp://{source.bind(settings)}")
+    handler = source.handler(settings, database, auditing.auditor)
     try:
         asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
     except OSError as error:
@@ -163,6 +174,7 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
         return 1
     finally:
         database.close()
+        auditing.end()
         spans.close()
     return 0
 
