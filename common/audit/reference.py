@@ -9,8 +9,8 @@ from common.audit.events import OTHERS, ROWS, Kind, Row, Side
 
 _HEAD: Final = """# Audit events
 
-Printed from the table in `common/audit/events.py`; a test finds it out of date. [The guide](../guide/audit.md) says what
-else a record holds.
+Printed from the table in `common/audit/events.py`; a test finds it out of date. [The guide](../guide/audit.md)
+says what else a record holds.
 """
 _NAMES: Final = {
     Kind.PATIENT: "patient",
