@@ -139,7 +139,10 @@ class Settings:
         bind_or_off(), "127.0.0.1:8060", "Where the Registry listens for patient feeds over MLLP; `off` for nowhere."
     )
     mllp_tls_certificate: str = setting(
-        text(), "", "File with the certificate (PEM) that feeds over MLLP are served with; without one there is no TLS."
+        text(),
+        "",
+        "File with a certificate (PEM) of their own that feeds over MLLP are served with; without one they are served "
+        "as everything else is: by the tls_… settings, or without TLS where there are none.",
     )
     mllp_tls_key: str = setting(text(), "", "File with the certificate's key, where it is not in the same file.")
     mllp_tls_client_ca: str = setting(
@@ -194,7 +197,10 @@ class Settings:
         "were merged; nobody when empty.",
     )
     identity_forward_ca_file: str = setting(
-        text("a file"), "", "Certificates that this listener is checked with; without them there is no TLS."
+        text("a file"),
+        "",
+        "Certificates that this listener is checked with; without them it is called by the tls_… settings, or without "
+        "TLS where there are none.",
     )
     identity_lookup: str = setting(
         web(),
@@ -232,6 +238,20 @@ class Settings:
     mllp_max_bytes: int = setting(size(KIB, GIB), MIB, "Largest message over MLLP.")
     mllp_max_connections: int = setting(whole(1, 100_000), 1_000, "Most connections over MLLP at a time.")
 
+    client_rate: int = setting(
+        whole(0, 100_000),
+        0,
+        "Requests a second that one client, by its certificate or else its address, may make of a service; 0 is as "
+        "many as it likes.",
+    )
+    client_burst: int = setting(whole(1, 100_000), 200, "Requests beyond that pace that a client may make at once.")
+    client_failures: int = setting(
+        whole(0, 100_000),
+        600,
+        "Requests a minute of one client that may be refused for who asks; then it is not listened to until that is "
+        "so again. 0 is no bound.",
+    )
+
     request_timeout: float = setting(duration(1, _DAY), 300.0, "Longest time for a whole request.")
     idle_timeout: float = setting(duration(0.1, 3600), 10.0, "Longest silence within a request.")
     mllp_message_timeout: float = setting(
@@ -251,7 +271,9 @@ class Settings:
         "loopback address only.",
     )
     async_ca_file: str = setting(
-        text("a file"), "", "Certificates that receivers of answers are checked with; the system's when empty."
+        text("a file"),
+        "",
+        "Certificates that receivers of answers are checked with; those of tls_trust, or the system's, when empty.",
     )
     outbox: str = setting(
         _DATABASE,
@@ -326,6 +348,12 @@ class Settings:
         text(), "", "File with the signed assertion that the command line sends; it is read anew for each message."
     )
     xua_skew: float = setting(duration(0, 600), 60.0, "How far the clocks of an issuer and of this machine may differ.")
+    xua_replay: str = setting(
+        choice("certificate", "any"),
+        "certificate",
+        "Who may use an assertion after somebody has: only who shows the same certificate, or anybody, as where a "
+        "partner's machines have certificates of their own and share users.",
+    )
     xua_systems: str = setting(
         text(),
         "",
@@ -438,6 +466,19 @@ class Settings:
         return Files(
             self.tls_certificate, self.tls_key, self.tls_trust, self.tls_crl, self.tls_peers, self.tls_check_names
         )
+
+    @property
+    def mllp_tls_files(self) -> Files:
+        """What TLS of the listeners for feeds is made of."""
+        if not self.mllp_tls_certificate:
+            return self.tls_files
+        return Files(self.mllp_tls_certificate, self.mllp_tls_key, self.mllp_tls_client_ca)
+
+    def tls_files_towards(self, trust: str) -> Files:
+        """What to call somebody with who is checked by certificates of their own, where a file of those is named."""
+        if not trust:
+            return self.tls_files
+        return Files(self.tls_certificate, self.tls_key, trust, check_names=self.tls_check_names)
 
     @property
     def bucket(self) -> str | None:

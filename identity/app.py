@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 
 from flask import Flask
@@ -13,6 +12,7 @@ from common.db import Database, open_database
 from common.observe.health import Health
 from common.settings import Settings
 from common.settings_types import split_bind, split_namespaces
+from common.tls import of_client
 from common.web.operations import operations
 from identity.checking import Checking
 from identity.crossreference import CrossReference
@@ -70,13 +70,12 @@ def create_feed(settings: Settings, database: Database, auditor: Auditor | None 
 def forwarder(settings: Settings, database: Database, auditor: Auditor | None = None) -> Forwarder:
     """What tells the Registry; its address has to be set."""
     host, port = split_bind(settings.identity_forward)
-    file = settings.identity_forward_ca_file
     client = MllpClient(
         host,
         port,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
-        tls=ssl.create_default_context(cafile=file) if file else None,
+        tls=of_client(settings.tls_files_towards(settings.identity_forward_ca_file)),
     )
     return Forwarder(database, client, audit=auditor, address=settings.identity_forward)
 

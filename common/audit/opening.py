@@ -19,14 +19,17 @@ def destinations_of(settings: Settings) -> list[Destination]:
     return [Destination(*split_bind(each), number) for number, each in enumerate(named, 1)]
 
 
-def open_auditor(settings: Settings, service: str, url: str = "") -> Auditor | None:
-    """What a service, or a client, records by; None where nothing is to be recorded."""
+def open_auditor(settings: Settings, service: str, url: str = "", *, brief: bool = False) -> Auditor | None:
+    """What a service, or a client, records by; None where nothing is to be recorded.
+
+    A ``brief`` one starts no thread.
+    """
     if not settings.audit:
         return None
     kind = "4" if url else "1"
     node = Node(service, url, Source(settings.audit_source or service, settings.audit_site, kind))
     bounds = Bounds(settings.audit_spool_max)
-    spool = Spool(folder_of(settings.data), service, sync=Sync(settings.audit_sync), bounds=bounds)
+    spool = Spool(folder_of(settings.data), service, sync=Sync(settings.audit_sync), bounds=bounds, brief=brief)
     return Auditor(node, spool, refuses=settings.audit_failure == "refuse")
 
 

@@ -51,7 +51,9 @@ class Bounds:
 class Spool:
     """The files of one process, for use by any thread; a process that forks opens its own afterwards."""
 
-    def __init__(self, folder: Path, name: str, *, sync: Sync, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, name: str, *, sync: Sync, bounds: Bounds, brief: bool = False) -> None:
+        """A ``brief`` one has no thread that looks after it: for a few records, closed at once."""
+        self._brief = brief
         self._folder, self._name, self._sync, self._bounds = folder, name, sync, bounds
         self._lock = threading.Lock()
         self._syncing = threading.Lock()
@@ -126,7 +128,7 @@ class Spool:
         return fd
 
     def _begin(self) -> None:
-        if self._thread is None and not self._closed:
+        if self._thread is None and not (self._closed or self._brief):
             self._thread = threading.Thread(target=self._look_after, name="audit-spool", daemon=True)
             self._thread.start()
 

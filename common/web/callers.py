@@ -12,7 +12,7 @@ from common.settings import Settings
 from common.soap.envelope import Envelope, own_blocks
 from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
-from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Verifier, read_issuers
+from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, read_issuers
 
 
 class CannotIdentify(Exception):  # noqa: N818
@@ -43,7 +43,7 @@ class Callers:
             raise SoapFault(refused.kind, refused.told) from refused
 
 
-def callers(settings: Settings, url: str) -> Callers:
+def callers(settings: Settings, service: str, url: str) -> Callers:
     """As settings say, for a service at this address; CannotIdentify."""
     if settings.xua == "off":
         return Callers(None, Allowed(), required=False)
@@ -62,6 +62,10 @@ def callers(settings: Settings, url: str) -> Callers:
     parts = urlsplit(url)
     more = (each.strip() for each in settings.xua_audiences.split(","))
     audiences = frozenset(filter(None, (url, f"{parts.scheme}://{parts.netloc}", *more)))
-    return Callers(
-        Verifier(Policy(issuers, audiences, settings.xua_skew)), systems, required=settings.xua == "required"
-    )
+    place = settings.data / f"assertions-{service}.seen"
+    try:
+        seen = Seen(place)
+    except OSError as error:
+        raise CannotIdentify(f"{place}: {error.strerror}") from error
+    policy = Policy(issuers, audiences, settings.xua_skew, of_one_partner=settings.xua_replay == "certificate")
+    return Callers(Verifier(policy, seen), systems, required=settings.xua == "required")

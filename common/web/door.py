@@ -43,6 +43,7 @@ from common.web.elsewhere import (
     prepared,
 )
 from common.web.message import Message, content_type_of, open_envelope, refused, transaction_of
+from common.web.pacing import Pacing, TooOften
 from common.web.recording import Audit, Heard, Recording
 
 log = logging.getLogger("portolan.door")
@@ -113,7 +114,8 @@ class Door:
         self._recording = Recording(audit)
         self._outbox = outbox
         self._settings = settings
-        self._callers = callers(settings, address.url)
+        self._callers = callers(settings, address.service, address.url)
+        self._pacing = Pacing.of(settings.client_rate, settings.client_burst, settings.client_failures)
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
             max_bytes=settings.max_metadata_bytes,
@@ -198,6 +200,7 @@ class Door:
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
         heard = Heard(peer=environ.get(PEER), address=environ.get("REMOTE_ADDR", ""))
         try:
+            self._pacing.admit(environ)
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
                 heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
@@ -212,6 +215,7 @@ class Door:
             response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
         except SoapFault as fault:
             log.warning("refused: %s", fault.reason)
+            self._pacing.note(environ, fault)
             return self._faulted(self._recording.refused(fault, heard), heard), heard.label, "Fault"
         return response, heard.label, reply.outcome
 
@@ -252,6 +256,9 @@ class Door:
         response = send_fault(fault)
         if isinstance(fault, TooLarge | TooSlow):
             response.headers["Connection"] = "close"
+        if isinstance(fault, TooOften):
+            metrics.refused(self._address.service)
+            response.headers["Retry-After"] = str(int(fault.seconds) + 1)
         return response
 
     def prepared(self, content_type: str, data: bytes) -> Prepared:

@@ -20,6 +20,7 @@ from common.soap.faults import RECEIVER, WSSE, SoapFault
 from common.standard.transactions import Transaction
 from common.tls import Peer
 from common.web.answers import Reply
+from common.web.pacing import TooOften
 from common.xua import Caller
 
 
@@ -98,8 +99,11 @@ class Recording:
         return reply
 
     def refused(self, fault: SoapFault, heard: Heard) -> SoapFault:
-        """The fault, recorded; one that cannot be is one that says so."""
-        if self._audit is None or heard.is_recorded:
+        """The fault, recorded; one that cannot be is one that says so.
+
+        Who asks too often is counted, not recorded: that is meant to cost nothing.
+        """
+        if self._audit is None or heard.is_recorded or isinstance(fault, TooOften):
             return fault
         told = account.current()
         told.problems.append(fault.code)

@@ -55,7 +55,7 @@ def not_admitted(address: str, told: str) -> None:
 
 def _tell(settings: Settings, service: str, url: str, other: Other) -> None:
     """Record one event, in a file that is closed before anything forks. SpoolFailed."""
-    auditor = open_auditor(settings, service, url)
+    auditor = open_auditor(settings, service, url, brief=True)
     if auditor is not None:
         try:
             auditor.started(other)

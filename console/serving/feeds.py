@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +23,9 @@ from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
 from common.settings import Settings
 from common.settings_types import split_bind
+from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
-from console.serving.auditing import begin
+from console.serving.auditing import begin, life, not_admitted
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
@@ -46,6 +46,15 @@ class Source:
     app: str
     schema: str
     bind: Callable[[Settings], str]
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls it."""
+        return f"{self.service}-mllp"
+
+    def url(self, settings: Settings) -> str:
+        """Where it listens, as records have it."""
+        return f"mllp://{self.bind(settings)}"
 
     def open_store(self, settings: Settings) -> Database:
         """The service's database."""
@@ -97,7 +106,8 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     importlib.import_module(source.app)
     _await_schema(source, settings, supervisor)
     _see_that_tls_works(source, settings)
-    _Keeper(source, settings, supervisor, listener).run()
+    with life(settings, source.name, source.url(settings)):
+        _Keeper(source, settings, supervisor, listener).run()
 
 
 class _Keeper:
@@ -165,7 +175,7 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
     """Serve in this process; its exit code."""
     observe(source.service, settings, settings.mllp_threads)
     database = source.open_store(settings)
-    auditing = begin(settings, source.service, f"mllp://{source.bind(settings)}")
+    auditing = begin(settings, source.name, source.url(settings))
     handler = source.handler(settings, database, auditing.auditor)
     try:
         asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
@@ -182,14 +192,14 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
 def _see_that_tls_works(source: Source, settings: Settings) -> None:
     """Failure for certificates that cannot be used."""
     try:
-        listening(source, settings).tls()
-    except (OSError, ssl.SSLError) as error:
-        told = f"Patient feeds cannot be served over TLS: {error.strerror or error}."
-        raise Failure(told, "See PORTOLAN_MLLP_TLS_CERTIFICATE, …_KEY and …_CLIENT_CA.", code=HOPELESS) from error
+        listening(source, settings)
+    except Unusable as error:
+        told = f"Patient feeds cannot be served over TLS: {error}."
+        raise Failure(told, "See PORTOLAN_MLLP_TLS_…, and PORTOLAN_TLS_… without them.", code=HOPELESS) from error
 
 
 def listening(source: Source, settings: Settings) -> Listening:
-    """Where and how to listen, as the settings say."""
+    """Where and how to listen, as the settings say; Unusable."""
     host, port = split_bind(source.bind(settings))
     return Listening(
         host=host,
@@ -199,9 +209,8 @@ def listening(source: Source, settings: Settings) -> Listening:
         idle=settings.mllp_idle_timeout,
         message=settings.mllp_message_timeout,
         threads=settings.mllp_threads,
-        certificate=settings.mllp_tls_certificate,
-        key=settings.mllp_tls_key,
-        client_ca=settings.mllp_tls_client_ca,
+        tls=of_server(settings.mllp_tls_files),
+        not_admitted=not_admitted,
     )
 
 

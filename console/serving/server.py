@@ -100,7 +100,7 @@ def _see_that_callers_can_be_identified(service: Service, settings: Settings) ->
     from common.web.callers import CannotIdentify, callers
 
     try:
-        callers(settings, service.url(settings))
+        callers(settings, service.name, service.url(settings))
     except CannotIdentify as error:
         raise Failure(f"Callers cannot be identified: {error}.", "Correct that file.", code=HOPELESS) from error
 

@@ -36,16 +36,17 @@ def serve(port: int, place: Path, tls: ssl.SSLContext | None, *, says_end: bool 
 def _take(sock: socket.socket, place: Path, tls: ssl.SSLContext | None, says_end: bool) -> None:
     with contextlib.suppress(OSError):
         connection = tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False) if tls else sock
-        kept, rest = b"", b""
+        kept, rest = list[bytes](), b""
         while data := connection.recv(1 << 16):
             rest += data
             found = frames_in(rest)
-            kept, rest = kept + rest[: found.end], rest[found.end :]
+            kept.append(rest[: found.end])
+            rest = rest[found.end :]
         if not says_end:
             time.sleep(60)
             return
         with place.open("ab") as file:  # one write, so that what several threads keep is not mixed
-            file.write(kept)
+            file.write(b"".join(kept))
             file.flush()
             os.fsync(file.fileno())
         if isinstance(connection, ssl.SSLSocket):
