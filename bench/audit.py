@@ -1,9 +1,9 @@
 """What the audit trail costs: ``python -m bench.audit``.
 
 Pairs of a Registry and a Repository on one PostgreSQL, without audit, with it, and with each record on the disk before
-its answer leaves, are asked in turns over eight connections that are kept alive. An audit repository that only counts and
-confirms takes the records over TLS; its share of the machine, and the client's, are in the rates, and only the services'
-is in the times of CPU.
+its answer leaves, are asked in turns over eight connections that are kept alive. An audit repository keeps and
+confirms takes the records over TLS; its share of the machine, and the client's, are in the rates, and only that of the
+services is in the times of CPU.
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ from tests.running import Pair, a_pair
 from tests.servers.audit_repository import AuditRepository
 from tests.servers.postgres import new_database, start_postgres
 
-SIDES = {"without": {}, "audit": {"AUDIT": "true"}, "always": {"AUDIT": "true", "AUDIT_SYNC": "always"}}
+SIDES = {
+    "without": {},
+    "audit": {"AUDIT": "true"},
+    "always": {"AUDIT": "true", "AUDIT_SYNC": "always"},
+    "away": {"AUDIT": "true", "AUDIT_REPOSITORIES": "127.0.0.1:1"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,9 @@ def _stored(side: Side, count: int) -> list[str]:
 @click.option("--rounds", default=6, show_default=True, help="Turns that are counted.")
 @click.option("--requests", default=3000, show_default=True, help="Queries in each turn.")
 @click.option("--plain", is_flag=True, help="Send records without TLS.")
+@click.option("--only", default="", help="Of the scenarios, those whose name begins so.")
 @click.option("--sides", default="without,audit,always", show_default=True, help="Which to compare with the first.")
-def main(rounds: int, requests: int, plain: bool, sides: str) -> None:
+def main(rounds: int, requests: int, plain: bool, only: str, sides: str) -> None:
     """Measure services with the audit trail against those without."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portolan-bench-")))
@@ -89,47 +95,47 @@ def main(rounds: int, requests: int, plain: bool, sides: str) -> None:
         sending = {"AUDIT_REPOSITORIES": repository.address, "AUDIT_PLAIN": str(plain).lower()}
         found = []
         for name in sides.split(","):
-            settings = {"DATABASE": new_database(postgres), "LOG_LEVEL": "warning", **SIDES[name]}
+            settings = {"DATABASE": new_database(postgres), "LOG_LEVEL": "warning"}
             settings |= {"REGISTRY_WORKERS": "2", "REPOSITORY_WORKERS": "2"}
-            found.append(Side(name, a_pair(folder / name, settings | (sending if SIDES[name] else {}))))
+            settings |= (sending if SIDES[name] else {}) | SIDES[name]
+            found.append(Side(name, a_pair(folder / name, settings)))
         for side in found:
             for service in (side.pair.registry, side.pair.repository):
                 service.environment["SSL_CERT_FILE"] = str(folder / "pki/ca.pem")  # trusted as the system's
             side.pair.start()
             stack.callback(side.pair.stop)
-        _measure(found, rounds, requests)
+        _measure(found, rounds, requests, only)
 
 
-def _measure(sides: Sequence[Side], rounds: int, requests: int) -> None:
+def _measure(sides: Sequence[Side], rounds: int, requests: int, only: str) -> None:
     patients = [a_patient_id() for _ in range(50)]
     for side in sides:
         url = side.pair.registry.url
         _run(url, [messages.register(url, patient, 10) for patient in patients], 8)
     stored = {side.name: _stored(side, 40) for side in sides}
-    compared(
-        "FindDocuments, 10 documents",
-        sides,
-        rounds,
-        lambda side: [messages.find(side.pair.registry.url, patients[each % 50]) for each in range(requests)],
-        "registry",
-    )
-    compared(
-        "ITI-42, one document",
-        sides,
-        rounds,
-        lambda side: [messages.register(side.pair.registry.url, a_patient_id()) for _ in range(requests // 3)],
-        "registry",
-    )
-    compared(
-        "ITI-43, 10 KiB",
-        sides,
-        rounds,
-        lambda side: [
-            messages.retrieve(side.pair.repository.url, stored[side.name][each % 40], "2.999.826.1.1")
-            for each in range(requests)
-        ],
-        "repository",
-    )
+    scenarios: list[tuple[str, Callable[[Side], list[Request]], str]] = [
+        (
+            "FindDocuments, 10 documents",
+            lambda side: [messages.find(side.pair.registry.url, patients[each % 50]) for each in range(requests)],
+            "registry",
+        ),
+        (
+            "ITI-42, one document",
+            lambda side: [messages.register(side.pair.registry.url, a_patient_id()) for _ in range(requests // 3)],
+            "registry",
+        ),
+        (
+            "ITI-43, 10 KiB",
+            lambda side: [
+                messages.retrieve(side.pair.repository.url, stored[side.name][each % 40], "2.999.826.1.1")
+                for each in range(requests)
+            ],
+            "repository",
+        ),
+    ]
+    for what, make, url in scenarios:
+        if what.startswith(only):
+            compared(what, sides, rounds, make, url)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,15 @@ IHE: Final = "IHE Transactions"
 RFC_3881: Final = "RFC-3881"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Code:
-    """A coded value: its code, the code's system, and what it says."""
+    """A coded value: its code, the code's system, and what it says. Not to be changed: ``xml`` is kept."""
 
     code: str
     system: str
     text: str
     display: str = ""
+    xml: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(slots=True, unsafe_hash=True)

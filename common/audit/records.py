@@ -59,13 +59,31 @@ def _outcomes(word: str) -> tuple[bool, ...]:
     return (word in GOOD,)
 
 
+def is_plain(row: Row, outcome: str, account: Account) -> bool:
+    """Whether there is one record, of a success, without anything that is out of the ordinary, as nearly always."""
+    return not (
+        outcome not in GOOD
+        or account.judgements
+        or account.documents
+        or account.objects
+        or account.subsumed
+        or len(account.patients) > 1
+    )
+
+
+def subjects_of(row: Row, account: Account, patient: str) -> list[Subject]:
+    """The patient, the SubmissionSet, the query."""
+    subjects = [_patient(row, account, patient)] if patient else []
+    if account.submission_sets and Kind.SUBMISSION_SET in row.kinds:
+        subjects += [Subject(name, "2", "20", events.SUBMISSION_SET) for name in account.submission_sets]
+    if account.query is not None and Kind.QUERY in row.kinds:
+        subjects.append(_query(row, account))
+    return subjects
+
+
 def _of_patient(happened: Happened, patient: str, good: bool) -> Iterator[AuditMessage]:
     row, account = happened.row, happened.account
-    subjects = [_patient(happened, patient)] if patient else []
-    if Kind.SUBMISSION_SET in row.kinds:
-        subjects += [Subject(name, "2", "20", events.SUBMISSION_SET) for name in account.submission_sets]
-    if Kind.QUERY in row.kinds and account.query is not None:
-        subjects.append(_query(row, account))
+    subjects = subjects_of(row, account, patient)
     if Kind.OBJECT in row.kinds and account.objects:
         mine = [name for name in account.objects if account.owners.get(name, patient) == patient]
         for part in _parts(mine):
@@ -87,7 +105,7 @@ def _of_documents(happened: Happened) -> Iterator[AuditMessage]:
         for part in _parts(list(found)):
             problems = [each.problem for each in part if each.problem] if not failed else account.problems
             for patient in patients:
-                subjects = [_patient(happened, patient)] if patient else []
+                subjects = [_patient(row, account, patient)] if patient else []
                 subjects += [_document(row, each, account) for each in part]
                 yield _made(happened, subjects, patient, problems, not bad)
 
@@ -96,8 +114,8 @@ def _parts(items: list[_T]) -> Iterable[list[_T]]:
     return [items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE)] or [items]
 
 
-def _patient(happened: Happened, patient: str) -> Subject:
-    row, name = happened.row, happened.account.message_id
+def _patient(row: Row, account: Account, patient: str) -> Subject:
+    name = account.message_id
     details: tuple[Detail, ...] = ((row.message, name),) if row.message and name else ()
     return Subject(patient, "1", "1", events.PATIENT_NUMBER, details=details)
 

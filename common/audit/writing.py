@@ -7,12 +7,14 @@ base64 (DICOM PS3.15 A.5.1).
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from common.audit.message import DCM, AuditMessage, Code, Participant, Source, Subject, network_kind
 from common.soap.text import escape
 
+_SHORT: Final = 200
 LONGEST: Final = 2000
 """Characters of one value: whoever sent a longer one sent it to do harm."""
 
@@ -21,16 +23,20 @@ _KINDS: Final = {"1": "End-user interface", "4": "Application server process"}
 
 
 def _value(text: str) -> str:
-    return escape(text if len(text) <= LONGEST else text[:LONGEST])
+    return _known(text) if len(text) < _SHORT else escape(text[:LONGEST])
 
 
-@lru_cache(maxsize=1024)
+_known = lru_cache(maxsize=4096)(escape)
+
+
 def _coded(tag: str, code: Code) -> str:
-    display = f' displayName="{_value(code.display)}"' if code.display else ""
-    return (
-        f'<{tag} csd-code="{_value(code.code)}" codeSystemName="{_value(code.system)}"{display} '
-        f'originalText="{_value(code.text)}"/>'
-    )
+    if not code.xml:
+        display = f' displayName="{_value(code.display)}"' if code.display else ""
+        code.xml = (
+            f'csd-code="{_value(code.code)}" codeSystemName="{_value(code.system)}"{display} '
+            f'originalText="{_value(code.text)}"'
+        )
+    return f"<{tag} {code.xml}/>"
 
 
 def _participant(one: Participant) -> str:
@@ -73,6 +79,7 @@ def _subject(one: Subject) -> str:
     )
 
 
+@lru_cache(maxsize=128)
 def _detail(kind: str, value: str) -> str:
     told = b64encode(value[:LONGEST].encode("utf-8", "replace")).decode("ascii")
     return f'<ParticipantObjectDetail type="{_value(kind)}" value="{told}"/>'
@@ -80,15 +87,32 @@ def _detail(kind: str, value: str) -> str:
 
 def written(message: AuditMessage, at: str) -> str:
     """The XML of a record that was made at a time (xs:dateTime)."""
+    subjects = "".join([_subject(each) for each in message.subjects])
+    return f"{_begun(message.action, at, message.outcome)}{middle(message)}{subjects}</AuditMessage>"
+
+
+def written_around(known: str, action: str, at: str, subjects: Iterable[Subject]) -> str:
+    """As ``written``, of a success whose ``middle`` is known already."""
+    told = "".join([_subject(each) for each in subjects])
+    return f"{_begun(action, at, 0)}{known}{told}</AuditMessage>"
+
+
+def _begun(action: str, at: str, outcome: int) -> str:
+    return (
+        f'<AuditMessage><EventIdentification EventActionCode="{action}" EventDateTime="{at}" '
+        f'EventOutcomeIndicator="{outcome}">'
+    )
+
+
+def middle(message: AuditMessage) -> str:
+    """What does not depend on the time, nor on what was acted on: the same for all that one asks for in one way."""
     types = "".join([_coded("EventTypeCode", code) for code in message.types])
     described = ""
     if message.description:
         described = f"<EventOutcomeDescription>{_value(message.description)}</EventOutcomeDescription>"
     purposes = "".join([_coded("PurposeOfUse", code) for code in message.purposes]) if message.purposes else ""
     participants = "".join([_participant(each) for each in message.participants])
-    subjects = "".join([_subject(each) for each in message.subjects])
     return (
-        f'<AuditMessage><EventIdentification EventActionCode="{message.action}" EventDateTime="{at}" '
-        f'EventOutcomeIndicator="{message.outcome}">{_coded("EventID", message.event)}{types}{described}{purposes}'
-        f"</EventIdentification>{participants}{_source(message.source)}{subjects}</AuditMessage>"
+        f"{_coded('EventID', message.event)}{types}{described}{purposes}</EventIdentification>{participants}"
+        f"{_source(message.source)}"
     )
