@@ -95,9 +95,8 @@ class Delivery:
         sent = False
         for path in segments(self._folder):
             sent = self._send_some(path) or sent
-        if self._count and (
-            self._count >= self._portion.records or time.monotonic() - self._since >= self._portion.seconds
-        ):
+        late = time.monotonic() - self._since >= self._portion.seconds
+        if self._sent and (late or not self._count or self._count >= self._portion.records):
             self.settle()
         return not sent
 

@@ -84,6 +84,8 @@ class Spool:
                 self._begin()
                 if self._full:
                     self._measure()
+                if self._full:
+                    raise SpoolFailed(self.failure)
                 if self._fd < 0:
                     self._fd, self._end = self._created(), 0
                 if self._bounds.segment - self._end <= MOST_RECORD and self._spare < 0:
@@ -91,15 +93,13 @@ class Spool:
             except OSError as error:
                 raise self._failed(error) from error
             self._failure = ""
-        if self._full:
-            raise SpoolFailed(self.failure)
 
     def append(self, frames: Sequence[bytes]) -> None:
         """Keep records, in order, all or none; what is kept survives this process. SpoolFailed."""
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         if len(data) > self._bounds.segment:
             for each in frames:
-                if len(each) > MOST_RECORD:
+                if len(each) > min(MOST_RECORD, self._bounds.segment):
                     raise SpoolFailed("a record is too large to be kept")
                 self.append([each])
             return
@@ -195,14 +195,9 @@ class Spool:
 
     def _look_ahead(self) -> None:
         """Have the next file there in time, and see how much there is of them all."""
-        with self._lock:
-            wanted = self._spare < 0 and self._end > self._bounds.segment // 2
-        if wanted:
-            spare = self._created()
-            with self._lock:
-                unused, self._spare = self._spare, spare
-            if unused >= 0:
-                os.close(unused)
+        with self._lock:  # files are sent in the order in which they were made
+            if self._spare < 0 and self._end > self._bounds.segment // 2:
+                self._spare = self._created()
         if time.monotonic() >= self._measure_at:
             self._measure()
             counted, self._counted = self._counted, 0

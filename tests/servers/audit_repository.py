@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from lxml import etree
@@ -98,8 +99,7 @@ class AuditRepository:
         data = self.place.read_bytes() if self.place.exists() else b""
         found = frames_in(data)
         assert found.end == len(data), "what was kept is not frames alone"
-        ends = [*found.starts[1:], found.end]
-        whole = [data[start:end] for start, end in zip(found.starts, ends, strict=True)]
+        whole = [data[start:end] for start, end in pairwise([*found.starts, found.end])]
         return [frame.partition(b" ")[2] for frame in dict.fromkeys(whole)]
 
     def records(self) -> list[etree._Element]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +66,7 @@ def spooled(folder: Path) -> list[etree._Element]:
         while True:
             piece = segment.read(start, 1 << 20)
             ends = frames_in(piece.data)
-            for one, after in zip(ends.starts, [*ends.starts[1:], ends.end], strict=True):
+            for one, after in pairwise([*ends.starts, ends.end]):
                 made = etree.fromstring(piece.data[one:after].partition(b" - ")[2])
                 if official is not None:
                     official.assertValid(made)
