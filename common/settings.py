@@ -22,6 +22,7 @@ from common.settings_types import (
     bind,
     bind_or_nothing,
     bind_or_off,
+    binds,
     boolean,
     choice,
     database,
@@ -359,6 +360,47 @@ class Settings:
         "File like that of tls_peers, of systems that act for themselves and need no assertion, as a Repository does "
         "at its Registry.",
     )
+
+    audit: bool = setting(
+        boolean(), False, "Whether every transaction is recorded for the audit repositories (ITI-20)."
+    )
+    audit_repositories: str = setting(
+        binds(),
+        "",
+        "The audit repositories, `host:port` with commas, that records are sent to as syslog over TLS, which is made "
+        "of the files of tls_certificate and so on.",
+    )
+    audit_plain: bool = setting(
+        boolean(),
+        False,
+        "Whether they are spoken to without TLS; on this machine only, as where a process beside does it.",
+    )
+    audit_sync: str = setting(
+        choice("always", "os"),
+        "os",
+        "When a record is on the disk: `always` before the answer leaves, `os` a tenth of a second after; what the "
+        "system has taken survives any process either way.",
+    )
+    audit_failure: str = setting(
+        choice("refuse", "continue"),
+        "refuse",
+        "What is done while records cannot be kept: `refuse` everything, or `continue` and count what is not recorded.",
+    )
+    audit_spool_max: int = setting(
+        size(64 * MIB, 4096 * GIB),
+        GIB,
+        "Most bytes of records that wait in the data directory; more cannot be kept.",
+    )
+    audit_confirm: float = setting(
+        duration(0, 3600),
+        0.0,
+        "For an audit repository that does not answer the end of a connection with its own: seconds without a sign of "
+        "trouble after which what was sent counts as arrived. 0: only a clean end counts.",
+    )
+    audit_source: str = setting(
+        text(), "", "Name by which records say who wrote them (AuditSourceID); the service's when empty."
+    )
+    audit_site: str = setting(text(), "", "The organisation in records (AuditEnterpriseSiteID), as its ODS code.")
 
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from common.settings_types import show_duration, show_size, split_bind
+from common.soap.destination import is_loopback
 
 if TYPE_CHECKING:
     from common.settings import Settings
@@ -24,6 +25,7 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _tls_conflicts(settings)
     if settings.xua != "off" and not settings.xua_issuers:
         yield f"xua is {settings.xua}, so xua_issuers must be set too."
+    yield from _audit_conflicts(settings)
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
@@ -61,6 +63,16 @@ def _tls_conflicts(settings: Settings) -> Iterator[str]:
     for name in ("tls_peers", "xua_systems"):
         if getattr(settings, name) and not settings.tls_trust and not proxied:
             yield f"{name} is set, so tls_trust or tls_proxies must be set too: peers are known by their certificates."
+
+
+def _audit_conflicts(settings: Settings) -> Iterator[str]:
+    places = [part.strip() for part in settings.audit_repositories.split(",") if part.strip()]
+    if settings.audit and not places:
+        yield "audit is set, so audit_repositories must be set too: records would wait for nobody."
+    if len(set(places)) < len(places):
+        yield "audit_repositories names an address twice."
+    if settings.audit_plain and not all(is_loopback(split_bind(each)[0]) for each in places):
+        yield "audit_plain is set, so audit_repositories must be on this machine: patients are named in records."
 
 
 def _same_ports(settings: Settings) -> Iterator[str]:

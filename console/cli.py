@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",
+    "audit": "console.commands.audit",
     "check": "console.commands.check",
     "doctor": "console.commands.doctor",
     "completion": "console.commands.completion",

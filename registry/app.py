@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from common.audit.auditor import Auditor
 from common.codes import load as load_codes
 from common.db import Database, Reader, open_database, open_reader
 from common.observe import metrics
@@ -51,15 +52,17 @@ def open_queries(settings: Settings, database: Database) -> Reader:
     )
 
 
-def create_feed(settings: Settings, database: Database) -> Feed:
+def create_feed(settings: Settings, database: Database, auditor: Auditor | None = None) -> Feed:
     """What carries out messages of patient feeds in HL7 v2; its database has to be migrated already."""
     domain = affinity_domain(settings)
     names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
     authority = Authority(settings.patient_authority, names)
-    return Feed(Patients(database, domain), Relink(database, domain), authority)
+    return Feed(Patients(database, domain), Relink(database, domain), authority, audit=auditor)
 
 
-def create_app(settings: Settings, database: Database | None = None, *, deliver: bool = True) -> Flask:
+def create_app(
+    settings: Settings, database: Database | None = None, *, deliver: bool = True, auditor: Auditor | None = None
+) -> Flask:
     """The Registry; its databases have to be migrated already.
 
     With ``deliver`` it takes part in asynchronous exchange.
@@ -79,10 +82,11 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
     )
     app = Flask("portolan.registry", static_folder=None)
     outbox = open_outbox(settings, "registry") if deliver else None
-    entrance = door(routes, settings, outbox)
+    entrance = door(routes, settings, outbox, auditor)
     app.register_blueprint(entrance.blueprint())
     app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
-    health = Health({"database": store.ping} | ({"outbox": outbox.ping} if outbox else {}))
+    checks = {"database": store.ping} | ({"outbox": outbox.ping} if outbox else {})
+    health = Health(checks | ({"audit": auditor.probe} if auditor else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     if outbox is not None:
         outbox.deliver(settings, "registry", entrance.prepared)

@@ -8,6 +8,7 @@ from typing import Final
 
 from lxml import etree
 
+from common.audit import bound
 from common.db import DatabaseBusy, DatabaseFull, told_of
 from common.ebxml.objects import Element
 from common.ebxml.query import read_query
@@ -36,6 +37,7 @@ from common.web.answers import Reply, outcome
 from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
+from common.web.recording import Audit
 from registry.feed_v3 import FeedV3
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.remove import Remove
@@ -112,7 +114,10 @@ class Routes:
 
     def _answered(self, message: Message) -> Reply:
         multi_patient = message.transaction is ITI_51
-        asked = read_query(message.envelope.body)
+        body = message.envelope.body
+        asked = read_query(body)
+        if (account := bound()) is not None:
+            account.asks(asked.id, etree.tostring(body, encoding="UTF-8", with_tail=False), asked.home)
         answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current())
         return Reply((answer.body,), outcome=outcome(answer.response))
 
@@ -145,7 +150,7 @@ def _told(response: RegistryResponse) -> Reply:
     return Reply((write_registry_response(response),), outcome=outcome(response))
 
 
-def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Door:
+def door(routes: Routes, settings: Settings, outbox: Outbox | None = None, audit: Audit | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -160,4 +165,5 @@ def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Do
         ),
         settings,
         outbox,
+        audit,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from common.audit import account
 from common.db import Reader, Work, decided
 from common.ebxml.fragments import with_status
 from common.ebxml.query import AdhocQuery
@@ -79,6 +80,7 @@ class Search:
         )
         if not isinstance(question, Question):
             return refusal(question, correlation)
+        account.current().concerns(*question.values(Match.PATIENT))
         # A connection that broke since it was last used says nothing of the question.
         return decided(lambda: self._looked_up(question, correlation))
 
@@ -102,6 +104,7 @@ class Search:
         if shape is not Shape.FIND:
             patients = {item.patient_id for item in found if item.kind is not Association}
             objections += answers.of_one_patient(question, patients)
+            account.current().concerns(*sorted(patients))
         if objections:
             return refusal(objections, correlation, question.query.name)
         with aside(Stage.SERIALISE):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from common.audit.asking import Recorder
+from common.audit.spool import SpoolFailed
 from common.client.connections import NeighbourError, NoAnswer, NotReached
 from common.client.errors import TooBusy
 from common.client.soap import SoapClient
@@ -55,13 +57,36 @@ def derived_message_id(source_message_id: str | None) -> str | None:
 class Registry:
     """One registry, by its SOAP address."""
 
-    def __init__(self, client: SoapClient) -> None:
+    def __init__(self, client: SoapClient, recorder: Recorder | None = None) -> None:
         self._client = client
+        self._recorder = recorder or Recorder(None, "")
 
     def register(
-        self, submission: bytes, *, message_id: str | None, transaction: Transaction = ITI_42
+        self,
+        submission: bytes,
+        *,
+        message_id: str | None,
+        transaction: Transaction = ITI_42,
+        sets: Iterable[tuple[str | None, str | None]] = (),
     ) -> RegistryResponse:
-        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear, RegistryBroke."""
+        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear, RegistryBroke.
+
+        ``sets`` are the patient and the uniqueId of each SubmissionSet, for the record.
+        """
+        try:
+            with self._recorder.asking(transaction) as asking:
+                asking.account.submits(sets)
+                try:
+                    response = self._registered(submission, message_id, transaction)
+                except RegistryBroke as broke:
+                    asking.answered(broke.response)
+                    raise
+                asking.answered(response)
+                return response
+        except SpoolFailed as error:
+            raise RegistryUnclear(str(error)) from error
+
+    def _registered(self, submission: bytes, message_id: str | None, transaction: Transaction) -> RegistryResponse:
         checkpoint("iti42.sent")
         try:
             body = self._client.call(transaction, submission, message_id=message_id)
@@ -136,9 +161,14 @@ class Registry:
         asked = tuple((slot, (value,)) for slot, value in slots.items())
         query = AdhocQuery(BY_NAME[name].id, return_type, asked)
         try:
-            body = self._client.call(ITI_18, write_query(query))
-            response = read_registry_response(body)
-        except (NeighbourError, SoapFault, UnreadableAnswerError) as error:
+            with self._recorder.asking(ITI_18) as asking:
+                written = write_query(query)
+                asking.account.asks(query.id, written)
+                asking.account.concerns(slots.get("$XDSDocumentEntryPatientId", "").strip("'").replace("''", "'"))
+                body = self._client.call(ITI_18, written)
+                response = read_registry_response(body)
+                asking.answered(response)
+        except (NeighbourError, SoapFault, UnreadableAnswerError, SpoolFailed) as error:
             raise RegistryUnclear(str(error)) from error
         objects = body.find(n.REGISTRY_OBJECT_LIST)
         if response.status is not Status.SUCCESS or objects is None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from common.audit import account
 from common.ebxml.retrieve import DocumentRequest
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation, metrics
@@ -95,6 +96,7 @@ class Retrieve:
         try:
             for asked in requests:
                 self._one(asked, found)
+            _tell(requests, found)
         except BaseException:
             for document in found.documents:
                 document.close()
@@ -173,6 +175,20 @@ class Retrieve:
             new_repository_unique_id=kept,
             new_document_unique_id=made.unique_id,
         )
+
+
+def _tell(requests: list[DocumentRequest], found: Retrieved) -> None:
+    """Tell the account which documents were asked for, and which of them are not given."""
+    problems = {error.location: str(error.code) for error in found.errors}
+    account.current().documents += [
+        account.Document(
+            each.document_unique_id,
+            each.repository_unique_id,
+            each.home_community_id or "",
+            problems.get(each.document_unique_id[:256], ""),
+        )
+        for each in requests
+    ]
 
 
 def _error(code: ErrorCode, told: str, document_unique_id: str) -> RegistryError:

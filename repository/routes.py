@@ -15,6 +15,7 @@ from common.web.answers import Reply, outcome
 from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
+from common.web.recording import Audit
 from repository.intake import Intake
 from repository.provide import Provide
 from repository.remove import Remove
@@ -73,7 +74,13 @@ class Routes:
         return Reply((write_registry_response(response),), outcome=outcome(response))
 
 
-def door(routes: Routes, store: DocumentStore, settings: Settings, outbox: Outbox | None = None) -> Door:
+def door(
+    routes: Routes,
+    store: DocumentStore,
+    settings: Settings,
+    outbox: Outbox | None = None,
+    audit: Audit | None = None,
+) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -90,4 +97,5 @@ def door(routes: Routes, store: DocumentStore, settings: Settings, outbox: Outbo
         ),
         settings,
         outbox,
+        audit,
     )

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.hl7.framing import Broken, FrameReader, framed
+from common.mllp.sender import SENDER, Sender, sender_of
 from common.tls import Peer, Renewed, reason
 
 Handler = Callable[[bytes], bytes]
@@ -45,6 +46,8 @@ class Listening:
     message: float
     threads: int
     tls: Renewed | None = None
+    not_admitted: Callable[[str, str], object] = lambda _address, _why: None
+    """Called, in a thread, for each connection that TLS refuses: its address, and why."""
 
 
 class MllpServer:
@@ -124,7 +127,7 @@ class MllpServer:
             log.info("a connection was closed: nothing came in time")
         except (OSError, ssl.SSLError) as error:
             if writer is None and isinstance(error, ssl.SSLError):
-                log.warning("refused a TLS connection from %s: %s", address, reason(error))
+                self._refuse(address, reason(error))
             else:
                 log.info("a connection was lost")
         except Exception:
@@ -157,13 +160,14 @@ class MllpServer:
         peer = Peer.of(told) if told is not None else None
         if self._listening.tls is None or peer is None or peer in self._listening.tls.allowed:
             return True
-        log.warning(
-            "refused a TLS connection from %s: %s (sha256:%s) is trusted, but not on the list of those who may connect",
-            address,
-            peer.subject,
-            peer.fingerprint,
-        )
+        told = f"{peer.subject} (sha256:{peer.fingerprint}) is trusted, but not on the list of those who may connect"
+        self._refuse(address, told)
         return False
+
+    def _refuse(self, address: str, told: str) -> None:
+        log.warning("refused a TLS connection from %s: %s", address, told)
+        if not self._stopping:
+            self._threads.submit(self._listening.not_admitted, address, told)
 
     async def _converse(
         self,
@@ -194,9 +198,13 @@ class MllpServer:
             if self._stopping or (self._listening.tls and self._listening.tls() is not context):
                 return
 
+    def _handled(self, message: bytes, sender: Sender) -> bytes:
+        SENDER.set(sender)
+        return self._handler(message)
+
     async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._handler, message)
+        answer = await loop.run_in_executor(self._threads, self._handled, message, sender_of(writer))
         writer.write(framed(answer))
         async with asyncio.timeout(_WRITE_SECONDS):
             await writer.drain()

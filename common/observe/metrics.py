@@ -83,6 +83,16 @@ TABLE: Final = (
         "mostrecent",
     ),
     Row(Counter, "replica_reads_total", ("outcome",), "Stored queries that a replica answered, or why it did not."),
+    Row(Counter, "audit_spooled_total", ("service",), "Audit records kept."),
+    Row(Counter, "audit_sent_total", ("destination",), "Audit records that an audit repository has confirmed."),
+    Row(
+        Counter,
+        "audit_failures_total",
+        ("where",),
+        "What went wrong with audit records: spool (not kept), record (done without one), delivery, damage.",
+    ),
+    Row(Gauge, "audit_waiting", ("destination",), "Audit records that wait to be confirmed.", "mostrecent"),
+    Row(Gauge, "audit_oldest_seconds", ("destination",), "Age of the oldest audit record that waits.", "mostrecent"),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -267,6 +277,28 @@ def forwards(waiting: int, refused: int) -> None:
 def replica_read(outcome: str) -> None:
     """Count one question of a stored query: `replica`, or why the database itself was asked, `behind` or `away`."""
     _child("replica_reads_total", outcome).inc()
+
+
+def audit_spooled(service: str, count: int) -> None:
+    """Count audit records that were kept."""
+    if count:
+        _child("audit_spooled_total", service).inc(count)
+
+
+def audit_sent(destination: str, count: int) -> None:
+    """Count audit records that have arrived."""
+    _child("audit_sent_total", destination).inc(count)
+
+
+def audit_failed(where: str) -> None:
+    """Count what went wrong: `spool`, `record`, `delivery`, `damage`."""
+    _child("audit_failures_total", where).inc()
+
+
+def audit_waiting(destination: str, records: int, oldest: float) -> None:
+    """Say how many audit records wait, and how old the oldest is (seconds)."""
+    _child("audit_waiting", destination).set(records)
+    _child("audit_oldest_seconds", destination).set(oldest)
 
 
 def render() -> bytes:

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from common.audit.auditor import Asker, Auditor
 from common.db import Database
 from common.mllp import Handler, Listening, MllpServer
+from common.mllp.sender import SENDER
 from common.observe import spans
 from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
@@ -23,6 +25,7 @@ from common.settings import Settings
 from common.settings_types import split_bind
 from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
+from console.serving.auditing import begin, life, not_admitted
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
@@ -44,15 +47,31 @@ class Source:
     schema: str
     bind: Callable[[Settings], str]
 
+    @property
+    def name(self) -> str:
+        """What the audit trail calls it."""
+        return f"{self.service}-mllp"
+
+    def url(self, settings: Settings) -> str:
+        """Where it listens, as records have it."""
+        return f"mllp://{self.bind(settings)}"
+
     def open_store(self, settings: Settings) -> Database:
         """The service's database."""
         opened: Database = importlib.import_module(self.app).open_store(settings)
         return opened
 
-    def handler(self, settings: Settings, database: Database) -> Handler:
+    def handler(self, settings: Settings, database: Database, auditor: Auditor | None = None) -> Handler:
         """What carries out a message."""
-        answer: Handler = importlib.import_module(self.app).create_feed(settings, database).answer
-        return answer
+        feed = importlib.import_module(self.app).create_feed(settings, database, auditor)
+
+        def handle(message: bytes) -> bytes:
+            sender = SENDER.get()
+            asker = Asker(sender.address, sender.peer.subject if sender.peer is not None else "")
+            answer: bytes = feed.answer(message, asker)
+            return answer
+
+        return handle
 
     def is_ready(self, database: Database) -> bool:
         """Whether the database's schema is this release's."""
@@ -87,7 +106,8 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     importlib.import_module(source.app)
     _await_schema(source, settings, supervisor)
     _see_that_tls_works(source, settings)
-    _Keeper(source, settings, supervisor, listener).run()
+    with life(settings, source.name, source.url(settings)):
+        _Keeper(source, settings, supervisor, listener).run()
 
 
 class _Keeper:
@@ -155,7 +175,8 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
     """Serve in this process; its exit code."""
     observe(source.service, settings, settings.mllp_threads)
     database = source.open_store(settings)
-    handler = source.handler(settings, database)
+    auditing = begin(settings, source.name, source.url(settings))
+    handler = source.handler(settings, database, auditing.auditor)
     try:
         asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
     except OSError as error:
@@ -163,6 +184,7 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
         return 1
     finally:
         database.close()
+        auditing.end()
         spans.close()
     return 0
 
@@ -188,6 +210,7 @@ def listening(source: Source, settings: Settings) -> Listening:
         message=settings.mllp_message_timeout,
         threads=settings.mllp_threads,
         tls=of_server(settings.mllp_tls_files),
+        not_admitted=not_admitted,
     )
 
 

@@ -16,6 +16,7 @@ from common.settings import Settings
 from common.settings_types import split_bind
 from common.tls import Unusable, allowed_of, of_server
 from console.failure import HOPELESS, Failure
+from console.serving.auditing import life, not_admitted
 from console.serving.observing import refusals, see_that_it_can
 from console.serving.parent import end_with_parent
 from console.serving.services import Service, shown_storage
@@ -39,15 +40,12 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
         idle=settings.idle_timeout,
         total=settings.request_timeout,
         refused=refusals(service.name),
+        not_admitted=not_admitted,
     )
+    places = _places(service, settings)
     try:
-        serve(
-            make,
-            _places(service, settings),
-            workers=settings.workers(service.name),
-            limits=limits,
-            stop_seconds=STOP_SECONDS,
-        )
+        with life(settings, service.name, service.url(settings)):
+            serve(make, places, workers=settings.workers(service.name), limits=limits, stop_seconds=STOP_SECONDS)
     except CannotServe as error:
         raise Failure(f"The {service.name} cannot listen on {service.bind(settings)}: {error}.") from error
 

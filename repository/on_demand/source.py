@@ -21,7 +21,7 @@ from common.model import (
     Submission,
     SubmissionSet,
 )
-from common.standard.transactions import ITI_42, ITI_61
+from common.standard.transactions import ITI_42, ITI_61, Transaction
 from repository.on_demand.definition import MIME_TYPE, Definition, read_definition, write_definition
 from repository.on_demand.generator import Generated, Generator, Order, generator
 from repository.registry import Registry, RegistryUnclear
@@ -93,7 +93,7 @@ class OnDemandSource:
             blob = upload.commit(entry.unique_id or "", MIME_TYPE)
         submission = _submission(offered, definition, self._now())
         try:
-            response = self._registry.register(write_submission(submission), message_id=None, transaction=ITI_61)
+            response = self._register(submission, ITI_61)
         except RegistryUnclear:
             raise  # unknown is not failed: the mark stays until the Registry has been asked
         except Exception:
@@ -104,6 +104,12 @@ class OnDemandSource:
         else:
             self._store.remove(blob)
         return response
+
+    def _register(self, submission: Submission, transaction: Transaction) -> RegistryResponse:
+        sets = [(each.patient_id, each.unique_id) for each in submission.submission_sets]
+        return self._registry.register(
+            write_submission(submission), message_id=None, transaction=transaction, sets=sets
+        )
 
     def make(self, blob: Blob) -> Made | None:
         """The document as it is now; None where it is not registered any more. NotGenerated, RegistryUnclear."""
@@ -151,7 +157,7 @@ class OnDemandSource:
                 upload.write(generated.content)
                 blob = upload.commit(unique_id, generated.mime_type)
             submission = _snapshot(entry, definition, generated, unique_id, digest, self._now())
-            response = self._registry.register(write_submission(submission), message_id=None, transaction=ITI_42)
+            response = self._register(submission, ITI_42)
             if response.status is Status.SUCCESS:
                 self._store.settle(blob)
                 return True
