@@ -66,11 +66,12 @@ class Source:
     def handler(self, settings: Settings, database: Database, auditor: Auditor | None = None) -> Handler:
         """What carries out a message."""
         feed = importlib.import_module(self.app).create_feed(settings, database, auditor)
+        asker: Callable[[str, str], Asker] = importlib.import_module("common.audit.auditor").Asker
 
         def handle(message: bytes) -> bytes:
             sender = SENDER.get()
-            asker = Asker(sender.address, sender.peer.subject if sender.peer is not None else "")
-            answer: bytes = feed.answer(message, asker)
+            who = asker(sender.address, sender.peer.subject if sender.peer is not None else "")
+            answer: bytes = feed.answer(message, who)
             return answer
 
         return handle
