@@ -88,7 +88,7 @@ def put(work: Work, kind: Kind, given: Iterable[Record], *, by: str, at: str) ->
     Writers take turns at the row of the version. Whoever adds a record that somebody else has just added fails.
     """
     work.run(_COUNT, {"by": 1 if kind.name in _CHANGING else 0})
-    rows = [_with_key(kind, each) for each in given]
+    rows = [with_key(kind, each) for each in given]
     names = _columns(kind)
     present = {
         record[kind.key]: record
@@ -125,7 +125,8 @@ def changes(work: Work) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in work.rows(_JOURNAL)]
 
 
-def _with_key(kind: Kind, record: Record) -> Record:
+def with_key(kind: Kind, record: Record) -> Record:
+    """A record as a whole row, with a key of its own where it has none."""
     key = record.get(kind.key) or f"{kind.name.rstrip('s')}-{uuid.uuid4().hex[:12]}"
     return {name: key if name == kind.key else record.get(name, "") for name in _columns(kind)}
 
@@ -340,4 +341,5 @@ __all__ = [
     "records",
     "shared",
     "tables",
+    "with_key",
 ]
