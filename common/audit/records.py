@@ -172,7 +172,8 @@ def _made(
         details = tuple(
             detail
             for each in account.judgements
-            if each.patient_id in ("", patient) and named.isdisjoint(each.objects)
+            # A query that names no patient is about whoever's objects it met.
+            if (not patient or each.patient_id in ("", patient)) and named.isdisjoint(each.objects)
             for detail in _judged(each)
         )
     return AuditMessage(
