@@ -150,6 +150,12 @@ class Settings:
         "",
         "File with the authorities (PEM) whose clients may connect; without it no client is asked who it is.",
     )
+    mllp_plain: bool = setting(
+        boolean(),
+        False,
+        "Whether feeds over MLLP are served without TLS although everything else has it; on this machine only, as where "
+        "a process beside does it.",
+    )
     mllp_threads: int = setting(whole(1, 100), 8, "Messages of feeds over MLLP that are carried out at once.")
     repository_bind: str = setting(bind(), "127.0.0.1:8020", "Where the Repository listens.")
     repository_url: str = setting(
@@ -484,6 +490,8 @@ class Settings:
     @property
     def mllp_tls_files(self) -> Files:
         """What TLS of the listeners for feeds is made of."""
+        if self.mllp_plain:
+            return Files()
         if not self.mllp_tls_certificate:
             return self.tls_files
         return Files(self.mllp_tls_certificate, self.mllp_tls_key, self.mllp_tls_client_ca)

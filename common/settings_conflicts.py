@@ -22,6 +22,10 @@ def conflicts(settings: Settings) -> Iterator[str]:
         yield "database_replica is set, so it and database must both be PostgreSQL."
     if settings.mllp_tls_client_ca and not settings.mllp_tls_certificate:
         yield "mllp_tls_client_ca is set, so mllp_tls_certificate must be set too."
+    for name in ("registry_mllp_bind", "identity_mllp_bind"):
+        bound = getattr(settings, name)
+        if settings.mllp_plain and bound != "off" and not is_loopback(split_bind(bound)[0]):
+            yield f"mllp_plain is set, so {name} must be an address of this machine alone; it is {bound}."
     yield from _tls_conflicts(settings)
     if settings.xua != "off" and not settings.xua_issuers:
         yield f"xua is {settings.xua}, so xua_issuers must be set too."

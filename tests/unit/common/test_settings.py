@@ -247,6 +247,10 @@ def test_o5_a_bucket_needs_all_of_its_settings(missing: str) -> None:
         ({"PORTOLAN_REGISTRY_BIND": "127.0.0.1:8020"}, "its own port"),
         ({"PORTOLAN_REGISTRY_MLLP_BIND": "127.0.0.1:8020"}, "its own port"),
         ({"PORTOLAN_MLLP_TLS_CLIENT_CA": "/etc/ca.pem"}, "mllp_tls_certificate must be set"),
+        (
+            {"PORTOLAN_MLLP_PLAIN": "true", "PORTOLAN_REGISTRY_MLLP_BIND": "10.0.0.5:8060"},
+            "registry_mllp_bind must be an address of this machine alone",
+        ),
         ({"PORTOLAN_MAX_SUBMISSION_BYTES": "1MiB"}, "must fit"),
         ({"PORTOLAN_REQUEST_TIMEOUT": "5s"}, "idle_timeout"),
         ({"PORTOLAN_SWEEP_AFTER": "30s"}, "must be longer"),
