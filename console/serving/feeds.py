@@ -1,4 +1,4 @@
-"""The process that listens for patient feeds beside a service's workers."""
+"""The process that listens, beside a service's workers, for what does not come by HTTP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Source:
     app: str
     schema: str
     bind: Callable[[Settings], str]
+    what: str = "patient feeds"
 
     def open_store(self, settings: Settings) -> Database:
         """The service's database."""
@@ -59,6 +61,54 @@ class Source:
         schema = importlib.import_module(self.schema)
         return bool(schema.is_served(database))
 
+    def threads(self, settings: Settings) -> int:
+        """How much is carried out at once."""
+        return settings.mllp_threads
+
+    def see_that_it_can(self, settings: Settings) -> None:
+        """Failure for certificates that cannot be used."""
+        try:
+            listening(self, settings).tls()
+        except (OSError, ssl.SSLError) as error:
+            told = f"Patient feeds cannot be served over TLS: {error.strerror or error}."
+            raise Failure(told, "See PORTOLAN_MLLP_TLS_CERTIFICATE, …_KEY and …_CLIENT_CA.", code=HOPELESS) from error
+
+    def serve(self, settings: Settings, database: Database, listener: socket.socket | None) -> None:
+        """Serve in this process until SIGTERM; OSError where it cannot listen."""
+        asyncio.run(_serve(MllpServer(listening(self, settings), self.handler(settings, database)), listener))
+
+
+@dataclass(frozen=True)
+class Trail(Source):
+    """The audit record repository's listener for syslog."""
+
+    what: str = "audit records"
+
+    def threads(self, settings: Settings) -> int:
+        """How many connections there may be, each of which has a thread."""
+        return settings.audit_repository_max_connections
+
+    def see_that_it_can(self, settings: Settings) -> None:
+        """Failure for files that cannot be used, and where neither TLS nor doing without is set."""
+        app = importlib.import_module(self.app)
+        try:
+            app.see_that_it_can_receive(settings)
+        except app.CannotReceive as error:
+            raise Failure(f"Audit records cannot be received: {error}.", code=HOPELESS) from error
+
+    def serve(self, settings: Settings, database: Database, listener: socket.socket | None) -> None:
+        """Receive until SIGTERM."""
+        assert listener is not None  # its service is started first
+        receiver = importlib.import_module(self.app).create_receiver(settings, database, listener)
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        receiver.start()
+        log.info("listening for audit records")
+        while not ended.wait(_AT_ONCE):
+            pass
+        receiver.stop(_STOP_SECONDS)
+
 
 SOURCES: Final = {
     "registry-mllp": Source(
@@ -67,11 +117,14 @@ SOURCES: Final = {
     "identity-mllp": Source(
         "identity", "identity.app", "identity.store.schema", lambda settings: settings.identity_mllp_bind
     ),
+    "audit-syslog": Trail(
+        "audit", "auditing.app", "auditing.store.schema", lambda settings: settings.audit_repository_bind
+    ),
 }
 
 
 def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | None) -> None:
-    """Serve feeds until SIGTERM; Failure when they cannot be served.
+    """Serve until SIGTERM; Failure when it cannot be done.
 
     This process prepares and looks after one that serves: when that dies, another is there at once. ``listen_fd`` is a
     socket that listens already: whoever connects before the first worker is there, or between two, waits there.
@@ -86,7 +139,7 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     metrics.mkdir(parents=True, exist_ok=True)
     importlib.import_module(source.app)
     _await_schema(source, settings, supervisor)
-    _see_that_tls_works(source, settings)
+    source.see_that_it_can(settings)
     _Keeper(source, settings, supervisor, listener).run()
 
 
@@ -113,7 +166,7 @@ class _Keeper:
                 return
             if code == HOPELESS:
                 raise SystemExit(HOPELESS)
-            log.warning("the listener for patient feeds ended and is started again")
+            log.warning("the listener for %s ended and is started again", self._source.what)
             if time.monotonic() - began < _AT_ONCE:
                 time.sleep(_PAUSE)
 
@@ -133,7 +186,7 @@ class _Keeper:
                 end_with_parent()
                 code = _work(self._source, self._settings, self._listener)
             except Exception:
-                log.exception("the listener for patient feeds broke down")
+                log.exception("the listener for %s broke down", self._source.what)
             finally:
                 os._exit(code)
         if self._stopping:  # told while there was no worker yet
@@ -153,27 +206,17 @@ class _Keeper:
 
 def _work(source: Source, settings: Settings, listener: socket.socket | None) -> int:
     """Serve in this process; its exit code."""
-    observe(source.service, settings, settings.mllp_threads)
+    observe(source.service, settings, source.threads(settings))
     database = source.open_store(settings)
-    handler = source.handler(settings, database)
     try:
-        asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
+        source.serve(settings, database, listener)
     except OSError as error:
-        log.error("patient feeds cannot be served on %s: %s", source.bind(settings), error.strerror)
+        log.error("%s cannot be served on %s: %s", source.what, source.bind(settings), error.strerror)
         return 1
     finally:
         database.close()
         spans.close()
     return 0
-
-
-def _see_that_tls_works(source: Source, settings: Settings) -> None:
-    """Failure for certificates that cannot be used."""
-    try:
-        listening(source, settings).tls()
-    except (OSError, ssl.SSLError) as error:
-        told = f"Patient feeds cannot be served over TLS: {error.strerror or error}."
-        raise Failure(told, "See PORTOLAN_MLLP_TLS_CERTIFICATE, …_KEY and …_CLIENT_CA.", code=HOPELESS) from error
 
 
 def listening(source: Source, settings: Settings) -> Listening:
