@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 from sqlalchemy.engine import make_url
@@ -37,12 +36,6 @@ def audit_database(settings: Settings) -> Iterator[Database]:
     """The audit trail's database that settings name, closed at the end; Failure when it cannot be used."""
     with _opened(settings.audit_repository_database_url, settings, "PORTOLAN_AUDIT_REPOSITORY_DATABASE") as opened:
         yield opened
-
-
-def audit_is_used(settings: Settings) -> bool:
-    """Whether there is an audit trail here: not every site keeps one of its own."""
-    file = settings.audit_repository_database_url.removeprefix("sqlite:///")
-    return bool(settings.audit_repository_database) or Path(file).exists()
 
 
 @contextmanager
