@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "identity": "console.commands.identity",
     "pki": "console.commands.pki",
     "assertion": "console.commands.assertion",
+    "token": "console.commands.token",
     "audit": "console.commands.audit",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",

@@ -28,6 +28,7 @@ GUIDES = (
     "mutual-tls.md",
     "user-assertions.md",
     "audit-repository.md",
+    "bearer-tokens.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)
