@@ -9,11 +9,13 @@ from pathlib import Path
 
 from flask import Flask
 
+from auditing.admission import Admission
 from auditing.chain import BadKey, Signer
 from auditing.checkpointing import Checkpointer, Pace
 from auditing.receiving.keeping import Keeper
 from auditing.receiving.listening import Bounds, Listener
 from auditing.receiving.receiver import Receiver
+from auditing.routes import Routes, secure, serve
 from auditing.store.records import append
 from auditing.verified import watch
 from common.db import Database, open_database
@@ -98,5 +100,11 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     store = database or open_store(settings)
     app = Flask("portolan.auditing", static_folder=None)
     app.register_blueprint(operations(Health({"database": store.ping}), with_metrics=settings.metrics))
+    secure(app)
+    admission = Admission.as_set(settings)
+    if admission.is_possible:
+        serve(app, Routes(settings, store, admission))
+    else:
+        log.warning("nobody may read the trail by HTTP: neither oauth is set, nor audit_repository_readers")
     watch(settings.data)
     return app

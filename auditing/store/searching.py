@@ -6,35 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, tuple_
 
+from auditing.search import Wanted
 from auditing.store.tables import event, record, term
 from common.db import Database, Statement, Work
 
 PAGE: Final = 500
 _BAR: Final = "|"
 _AFTER_BAR: Final = "}"  # the next character after the bar: what begins with `id|` lies between
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to find; times are microseconds since 1970, ``since`` counted in and ``until`` not.
-
-    ``terms`` are pairs of a kind and its values, any of which will do; a value that ends in a bar is of any authority.
-    """
-
-    terms: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    since: int | None = None
-    until: int | None = None
-    transactions: tuple[str, ...] = ()
-    """Codes of an event's type, or of the event itself."""
-    events: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-    outcomes: tuple[int, ...] = ()
-    sources: tuple[str, ...] = ()
-    object_types: tuple[str, ...] = ()
-    object_roles: tuple[str, ...] = ()
-    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +59,11 @@ def one(work: Work, number: int) -> Found | None:
     return Found(rows[0][0], rows[0][1], rows[0][2], bytes(rows[0][3])) if rows else None
 
 
+# A record is shown also where the index has lost it.
 _ONE: Final = Statement(
-    select(record.c.number, record.c.received_at, record.c.received_at, record.c.raw).where(
-        record.c.number == bindparam("number")
-    )
+    select(record.c.number, func.coalesce(event.c.at, record.c.received_at), record.c.received_at, record.c.raw)
+    .select_from(record.outerjoin(event, event.c.number == record.c.number))
+    .where(record.c.number == bindparam("number"))
 )
 
 
@@ -98,15 +79,9 @@ def _asked(wanted: Wanted, before: Place | None, most: int) -> tuple[Statement, 
     query: Select[Any] = select(event.c.number, event.c.at, record.c.received_at, record.c.raw)
     query = query.join_from(event, record, record.c.number == event.c.number)
     for kind, any_of in wanted.terms:
-        query = query.where(
-            exists(
-                select(term.c.number).where(
-                    term.c.number == event.c.number,
-                    term.c.kind == bound(kind),
-                    or_(*(_is(value, bound) for value in any_of)),
-                )
-            )
-        )
+        places = [(each, value) for value in any_of for each in _KINDS.get(kind, (kind,))]
+        matches = [and_(term.c.kind == bound(each), _is(_form(each, value), bound)) for each, value in places]
+        query = query.where(exists(select(term.c.number).where(term.c.number == event.c.number, or_(*matches))))
     if wanted.transactions:
         query = query.where(
             or_(
@@ -124,6 +99,14 @@ def _asked(wanted: Wanted, before: Place | None, most: int) -> tuple[Statement, 
         query = query.where(condition)
     query = query.order_by(event.c.at.desc(), event.c.number.desc()).limit(bound(most))
     return Statement(query), values
+
+
+_KINDS: Final = {"entity": ("object", "patient")}
+"""What is asked for by one name and stands under several."""
+
+
+def _form(kind: str, value: str) -> str:
+    return value if kind != "patient" or _BAR in value else f"{value}{_BAR}"
 
 
 def _is(value: str, bound: Any) -> ColumnElement[bool]:

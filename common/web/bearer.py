@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from common.caller import Caller
 from common.oauth import (
     BadKeys,
     Bearer,
@@ -36,9 +37,10 @@ class CannotAuthorise(Exception):  # noqa: N818
 class Refused(Exception):  # noqa: N818
     """The status, the value of WWW-Authenticate or none, and a sentence."""
 
-    def __init__(self, status: int, challenge: str, told: str) -> None:
+    def __init__(self, status: int, challenge: str, told: str, caller: Caller | None = None) -> None:
+        """``caller`` is who asked, where that is known."""
         super().__init__(told)
-        self.status, self.challenge, self.told = status, challenge, told
+        self.status, self.challenge, self.told, self.caller = status, challenge, told, caller
 
 
 def verifier(settings: Settings, audiences: Collection[str]) -> Verifier | None:
@@ -69,20 +71,22 @@ def _introspection(settings: Settings) -> Introspection | None:
     return Introspection(settings.oauth_introspection, fetch)
 
 
-def bearer(environ: dict[str, Any], verifies: Verifier, scope: str, now: float | None = None) -> Bearer:
+def bearer(environ: Mapping[str, Any], verifies: Verifier, scope: str, now: float | None = None) -> Bearer:
     """Whoever asks, by the Authorization header alone: a token in an address would be in every log. Refused."""
     header = str(environ.get("HTTP_AUTHORIZATION", ""))
     scheme, _, token = header.partition(" ")
     if not header or scheme.lower() != _SCHEME:
         # Who did not try is told nothing but how (RFC 6750 section 3.1).
         raise Refused(401, _challenge(scope=scope), "A bearer token is required.")
+    found: Bearer | None = None
     try:
         found = verifies.verify(token.strip(), time.time() if now is None else now)
         found.needs(scope)
     except NotAuthorised as refused:
         status = 403 if refused.error == SCOPE else 401
         log.warning("refused a token: %s", refused.told)
-        raise Refused(status, _challenge(refused.error, refused.told, scope), refused.told) from refused
+        challenge = _challenge(refused.error, refused.told, scope)
+        raise Refused(status, challenge, refused.told, found.caller if found else None) from refused
     except CannotTell as error:
         log.error("a token could not be verified: %s", error)
         raise Refused(503, "", "Tokens cannot be verified now; try again later.") from error

@@ -16,8 +16,9 @@ from auditing import verified
 from auditing.accesses import HEADINGS, Access, access, covers
 from auditing.chain import BadKey, Checkpoint, Witness, new_key
 from auditing.reading import read_event
+from auditing.search import Wanted
 from auditing.store import searching
-from auditing.store.searching import Found, Wanted
+from auditing.store.searching import Found
 from auditing.verifying import MOST_FINDINGS, Verdict
 from auditing.verifying import verify as verified_trail
 from common.clock import utc_now

@@ -90,6 +90,7 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         from console.database import ready_audit_database
 
         ready_audit_database(settings, migrate=migrate)
+        _see_that_readers_can_be_known(settings)
     elif service.name == "repository":
         _open_storage(settings)
     if not settings.async_allowed(service.name).is_empty:
@@ -99,6 +100,17 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
     _see_that_callers_can_be_identified(service, settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.package}.app")
+
+
+def _see_that_readers_can_be_known(settings: Settings) -> None:
+    """Failure for files with which no worker of the audit record repository could start."""
+    from auditing.admission import Admission, CannotAdmit
+    from common.web.bearer import CannotAuthorise
+
+    try:
+        Admission.as_set(settings)
+    except (CannotAdmit, CannotAuthorise) as error:
+        raise Failure(f"Readers of the trail cannot be known: {error}.", "Correct that file.", code=HOPELESS) from error
 
 
 def _see_that_callers_can_be_identified(service: Service, settings: Settings) -> None:

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from auditing.chain import Checkpoint, Signer, new_key
 from auditing.checkpointing import Checkpointer, Pace
+from auditing.search import Wanted
 from auditing.store import searching
 from auditing.store.records import append
-from auditing.store.searching import Wanted
 from auditing.store.tables import KEPT
 from auditing.verifying import Verdict, verify
 from common.db import Database
