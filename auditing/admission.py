@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from auditing.event import Coded
 from auditing.own import Use
@@ -55,7 +56,9 @@ class Admission:
             except BadAllowList as error:
                 raise CannotAdmit(f"{settings.audit_repository_readers}: {error}") from error
         everybody = settings.audit_repository_open
-        return cls(verifier(settings, (url,)), readers, settings.audit_repository_scope, everybody=everybody)
+        parts = urlsplit(url)
+        audiences = (url, f"{parts.scheme}://{parts.netloc}")
+        return cls(verifier(settings, audiences), readers, settings.audit_repository_scope, everybody=everybody)
 
     @property
     def is_possible(self) -> bool:

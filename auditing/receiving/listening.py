@@ -122,6 +122,9 @@ class Listener:
         try:
             # A connection that just ends is not one that was ended: it says nothing of what was received.
             secure = context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=False)
+        except (ssl.SSLEOFError, ConnectionError):  # so do those who only look whether somebody listens
+            log.debug("a connection from %s ended before it began", address)
+            return
         except OSError as error:
             log.warning("refused a connection from %s: %s", address, reason(error))
             return

@@ -122,12 +122,17 @@ def test_it_is_verified_with_what_was_kept_elsewhere_and_shown(repository: Repos
         connection.execute(text("UPDATE arr_record SET raw = :raw WHERE number = 3"), {"raw": b"harmed"})
     database.close()
 
+    doctor = CliRunner(env=repository.environment).invoke(portolan, ["doctor"])
+    assert "it was whole when it was last verified" in doctor.stdout
     told_as_table = run(repository, "verify", code=1)
     assert "record 3 was changed" in told_as_table
     assert "NOT WHOLE" in told_as_table
     assert "record 3 was changed" in run(repository, "verify", "--chain-only", code=1)
     noted = json.loads((data / "audit-verified.json").read_text())
     assert noted["whole"] is False
+    doctor = CliRunner(env=repository.environment).invoke(portolan, ["doctor"])
+    assert "it was not whole when it was last verified" in doctor.stdout
+    assert "signed with the key" in doctor.stdout
 
 
 def test_over_http_it_says_the_same(repository: Repository) -> None:
