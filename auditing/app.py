@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -80,8 +81,16 @@ def see_that_it_can_receive(settings: Settings) -> None:
         raise CannotReceive(f"{settings.audit_repository_key}: {error}") from error
 
 
-def create_receiver(settings: Settings, database: Database, listening: socket.socket) -> Receiver:
-    """What receives, at a socket that listens; its database has to be migrated already."""
+def create_receiver(
+    settings: Settings,
+    database: Database,
+    listening: socket.socket,
+    refused: Callable[[str, str], object] = lambda _address, _told: None,
+) -> Receiver:
+    """What receives, at a socket that listens; its database has to be migrated already.
+
+    ``refused`` is called for each connection that is not admitted.
+    """
     keeper = Keeper(partial(append, database), metrics.audit_records)
     bounds = Bounds(
         settings.audit_repository_max_bytes,
@@ -91,7 +100,7 @@ def create_receiver(settings: Settings, database: Database, listening: socket.so
     checkpointer = the_checkpointer(settings, database)
     if checkpointer is None:
         log.warning("there is no audit_repository_key: the trail has no checkpoints, and its end could be cut off")
-    listener = Listener(listening, keeper, bounds, of_server(settings.tls_files))
+    listener = Listener(listening, keeper, bounds, of_server(settings.tls_files), refused)
     return Receiver(listener, keeper, [checkpointer.start] if checkpointer else [])
 
 

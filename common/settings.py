@@ -22,6 +22,7 @@ from common.settings_types import (
     bind,
     bind_or_nothing,
     bind_or_off,
+    binds,
     boolean,
     choice,
     database,
@@ -138,7 +139,10 @@ class Settings:
         bind_or_off(), "127.0.0.1:8060", "Where the Registry listens for patient feeds over MLLP; `off` for nowhere."
     )
     mllp_tls_certificate: str = setting(
-        text(), "", "File with the certificate (PEM) that feeds over MLLP are served with; without one there is no TLS."
+        text(),
+        "",
+        "File with a certificate (PEM) of their own that feeds over MLLP are served with; without one they are served "
+        "as everything else is: by the tls_… settings, or without TLS where there are none.",
     )
     mllp_tls_key: str = setting(text(), "", "File with the certificate's key, where it is not in the same file.")
     mllp_tls_client_ca: str = setting(
@@ -193,7 +197,10 @@ class Settings:
         "were merged; nobody when empty.",
     )
     identity_forward_ca_file: str = setting(
-        text("a file"), "", "Certificates that this listener is checked with; without them there is no TLS."
+        text("a file"),
+        "",
+        "Certificates that this listener is checked with; without them it is called by the tls_… settings, or without "
+        "TLS where there are none.",
     )
     identity_lookup: str = setting(
         web(),
@@ -291,6 +298,20 @@ class Settings:
     mllp_max_bytes: int = setting(size(KIB, GIB), MIB, "Largest message over MLLP.")
     mllp_max_connections: int = setting(whole(1, 100_000), 1_000, "Most connections over MLLP at a time.")
 
+    client_rate: int = setting(
+        whole(0, 100_000),
+        0,
+        "Requests a second that one client, by its certificate or else its address, may make of a service; 0 is as "
+        "many as it likes.",
+    )
+    client_burst: int = setting(whole(1, 100_000), 200, "Requests beyond that pace that a client may make at once.")
+    client_failures: int = setting(
+        whole(0, 100_000),
+        600,
+        "Requests a minute of one client that may be refused for who asks; then it is not listened to until that is "
+        "so again. 0 is no bound.",
+    )
+
     request_timeout: float = setting(duration(1, _DAY), 300.0, "Longest time for a whole request.")
     idle_timeout: float = setting(duration(0.1, 3600), 10.0, "Longest silence within a request.")
     mllp_message_timeout: float = setting(
@@ -310,7 +331,9 @@ class Settings:
         "loopback address only.",
     )
     async_ca_file: str = setting(
-        text("a file"), "", "Certificates that receivers of answers are checked with; the system's when empty."
+        text("a file"),
+        "",
+        "Certificates that receivers of answers are checked with; those of tls_trust, or the system's, when empty.",
     )
     outbox: str = setting(
         _DATABASE,
@@ -385,12 +408,73 @@ class Settings:
         text(), "", "File with the signed assertion that the command line sends; it is read anew for each message."
     )
     xua_skew: float = setting(duration(0, 600), 60.0, "How far the clocks of an issuer and of this machine may differ.")
+    xua_replay: str = setting(
+        choice("certificate", "any"),
+        "certificate",
+        "Who may use an assertion after somebody has: only who shows the same certificate, or anybody, as where a "
+        "partner's machines have certificates of their own and share users.",
+    )
     xua_systems: str = setting(
         text(),
         "",
         "File like that of tls_peers, of systems that act for themselves and need no assertion, as a Repository does "
         "at its Registry.",
     )
+    access: str = setting(
+        choice("off", "on"),
+        "off",
+        "Whether who asks sees and gets only what the access decision allows (`portolan access`); set it for the "
+        "Registry and every Repository alike. Needs xua.",
+    )
+    access_policy: str = setting(
+        text("a file"), "", "The access policy, TOML; the example for direct care that is shipped when empty."
+    )
+    access_listed: bool = setting(
+        boolean(),
+        False,
+        "Whether documents that the policy names under `listed` are listed without being given, instead of hidden.",
+    )
+
+    audit: bool = setting(
+        boolean(), False, "Whether every transaction is recorded for the audit repositories (ITI-20)."
+    )
+    audit_repositories: str = setting(
+        binds(),
+        "",
+        "The audit repositories, `host:port` with commas, that records are sent to as syslog over TLS, which is made "
+        "of the files of tls_certificate and so on.",
+    )
+    audit_plain: bool = setting(
+        boolean(),
+        False,
+        "Whether they are spoken to without TLS; on this machine only, as where a process beside does it.",
+    )
+    audit_sync: str = setting(
+        choice("always", "os"),
+        "os",
+        "When a record is on the disk: `always` before the answer leaves, `os` a tenth of a second after; what the "
+        "system has taken survives any process either way.",
+    )
+    audit_failure: str = setting(
+        choice("refuse", "continue"),
+        "refuse",
+        "What is done while records cannot be kept: `refuse` everything, or `continue` and count what is not recorded.",
+    )
+    audit_spool_max: int = setting(
+        size(64 * MIB, 4096 * GIB),
+        GIB,
+        "Most bytes of records that wait in the data directory; more cannot be kept.",
+    )
+    audit_confirm: float = setting(
+        duration(0, 3600),
+        0.0,
+        "For an audit repository that does not answer the end of a connection with its own: seconds without a sign of "
+        "trouble after which what was sent counts as arrived. 0: only a clean end counts.",
+    )
+    audit_source: str = setting(
+        text(), "", "Name by which records say who wrote them (AuditSourceID); the service's when empty."
+    )
+    audit_site: str = setting(text(), "", "The organisation in records (AuditEnterpriseSiteID), as its ODS code.")
 
     oauth: str = setting(
         choice("off", "required"),
@@ -487,6 +571,19 @@ class Settings:
         return Files(
             self.tls_certificate, self.tls_key, self.tls_trust, self.tls_crl, self.tls_peers, self.tls_check_names
         )
+
+    @property
+    def mllp_tls_files(self) -> Files:
+        """What TLS of the listeners for feeds is made of."""
+        if not self.mllp_tls_certificate:
+            return self.tls_files
+        return Files(self.mllp_tls_certificate, self.mllp_tls_key, self.mllp_tls_client_ca)
+
+    def tls_files_towards(self, trust: str) -> Files:
+        """What to call somebody with who is checked by certificates of their own, where a file of those is named."""
+        if not trust:
+            return self.tls_files
+        return Files(self.tls_certificate, self.tls_key, trust, check_names=self.tls_check_names)
 
     @property
     def bucket(self) -> str | None:

@@ -27,6 +27,12 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _trail_conflicts(settings)
     if settings.xua != "off" and not settings.xua_issuers:
         yield f"xua is {settings.xua}, so xua_issuers must be set too."
+    yield from _audit_conflicts(settings)
+    if settings.access != "off" and settings.xua == "off":
+        yield "access is on, so xua must be optional or required: access is decided on who asks."
+    for name in ("access_policy", "access_listed"):
+        if getattr(settings, name) and settings.access == "off":
+            yield f"{name} is set, so access must be on."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "
@@ -88,6 +94,16 @@ def _trail_conflicts(settings: Settings) -> Iterator[str]:
         parts = urlsplit(getattr(settings, name))
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             yield f"{name} must be an https address: what comes from there is believed."
+
+
+def _audit_conflicts(settings: Settings) -> Iterator[str]:
+    places = [part.strip() for part in settings.audit_repositories.split(",") if part.strip()]
+    if settings.audit and not places:
+        yield "audit is set, so audit_repositories must be set too: records would wait for nobody."
+    if len(set(places)) < len(places):
+        yield "audit_repositories names an address twice."
+    if settings.audit_plain and not all(is_loopback(split_bind(each)[0]) for each in places):
+        yield "audit_plain is set, so audit_repositories must be on this machine: patients are named in records."
 
 
 def _same_ports(settings: Settings) -> Iterator[str]:

@@ -313,6 +313,17 @@ def bind_or_nothing() -> Kind[str]:
     return Kind("`host:port` or `[IPv6]:port`, with a port from 1 to 65535; or nothing", parse)
 
 
+def binds() -> Kind[str]:
+    """Addresses of listeners."""
+
+    def parse(value: str) -> str:
+        for each in filter(None, (part.strip() for part in value.split(","))):
+            split_bind(each)
+        return value
+
+    return Kind("a list of `host:port` or `[IPv6]:port`, with commas between", parse)
+
+
 def split_namespaces(value: str) -> dict[str, str]:
     """`name=oid,name=oid` as a mapping; ValueError when a pair is malformed or a name comes twice."""
     found: dict[str, str] = {}

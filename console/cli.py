@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "assertion": "console.commands.assertion",
     "token": "console.commands.token",
     "audit": "console.commands.audit",
+    "access": "console.commands.access",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",

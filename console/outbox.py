@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.db import Database, DatabaseError, open_database
+from common.outbox.box import tls_of
 from common.outbox.schema import SCHEMA
 from common.settings import Settings
+from common.tls import Unusable
 from console.failure import HOPELESS, Failure
 
 _SERVICES: Final = ("registry", "repository")
@@ -74,11 +75,10 @@ def ready_outbox(settings: Settings, service: str, *, migrate: bool) -> None:
 def _see_that_certificates_can_be_read(settings: Settings) -> None:
     """Failure for a file that no receiver could be checked with: no worker could start with it."""
     try:
-        ssl.create_default_context(cafile=settings.async_ca_file or None)
-    except OSError as error:  # of which those of TLS are, too
-        reason = error.strerror or error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        tls_of(settings)
+    except Unusable as error:
         raise Failure(
-            f"The certificates of PORTOLAN_ASYNC_CA_FILE cannot be used: {settings.async_ca_file}, {reason}.",
+            f"The certificates of PORTOLAN_ASYNC_CA_FILE cannot be used: {error}.",
             "Name a file with certificates in PEM form.",
             code=HOPELESS,
         ) from error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 
 from flask import Flask
 
+from common.audit.auditor import Auditor
 from common.client.mllp import MllpClient
 from common.db import Database, open_database
 from common.observe.health import Health
 from common.settings import Settings
 from common.settings_types import split_bind, split_namespaces
+from common.tls import of_client
 from common.web.operations import operations
 from identity.checking import Checking
 from identity.crossreference import CrossReference
@@ -60,27 +61,28 @@ def the_tracing(settings: Settings) -> Tracing | None:
     )
 
 
-def create_feed(settings: Settings, database: Database) -> Feed:
+def create_feed(settings: Settings, database: Database, auditor: Auditor | None = None) -> Feed:
     """What carries out messages of patient feeds in HL7 v2."""
     reference = cross_reference(settings, database)
-    return Feed(reference, Checking(reference, the_tracing(settings)))
+    return Feed(reference, Checking(reference, the_tracing(settings)), audit=auditor)
 
 
-def forwarder(settings: Settings, database: Database) -> Forwarder:
+def forwarder(settings: Settings, database: Database, auditor: Auditor | None = None) -> Forwarder:
     """What tells the Registry; its address has to be set."""
     host, port = split_bind(settings.identity_forward)
-    file = settings.identity_forward_ca_file
     client = MllpClient(
         host,
         port,
         connect_timeout=settings.connect_timeout,
         answer_timeout=settings.answer_timeout,
-        tls=ssl.create_default_context(cafile=file) if file else None,
+        tls=of_client(settings.tls_files_towards(settings.identity_forward_ca_file)),
     )
-    return Forwarder(database, client)
+    return Forwarder(database, client, audit=auditor, address=settings.identity_forward)
 
 
-def create_app(settings: Settings, database: Database | None = None, *, deliver: bool = True) -> Flask:
+def create_app(
+    settings: Settings, database: Database | None = None, *, deliver: bool = True, auditor: Auditor | None = None
+) -> Flask:
     """The service; its database has to be migrated already. With ``deliver`` it tells the Registry, if it is to."""
     store = database or open_store(settings)
     reference = cross_reference(settings, store)
@@ -91,10 +93,11 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
         DemographicsQuery(reference, store, bounds),
     )
     app = Flask("portolan.identity", static_folder=None)
-    entrance = door(routes, settings)
+    entrance = door(routes, settings, auditor)
     app.register_blueprint(entrance.blueprint())
     app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
-    app.register_blueprint(operations(Health({"database": store.ping}), with_metrics=settings.metrics))
+    checks = {"database": store.ping} | ({"audit": auditor.probe} if auditor else {})
+    app.register_blueprint(operations(Health(checks), with_metrics=settings.metrics))
     if deliver and settings.identity_forward:
-        forwarder(settings, store).start()
+        forwarder(settings, store, auditor).start()
     return app

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Database, Work, decided
 from common.demographics import UNKNOWN, Demographics
@@ -49,10 +50,19 @@ class CrossReference:
 
     def tell(self, told: Told) -> Problem | None:
         """Durable when this returns None; the same again changes nothing."""
+        account.current().concerns(self._patient(told.keys))
         if problem := unusable(told.keys, Side.SURVIVOR, self.domain):
             return problem
         problem = decided(lambda: self._tell(told))
         return self._noted(problem, told.keys, told.message_id)
+
+    def _patient(self, keys: Sequence[Key]) -> str:
+        """By which of their ids the audit trail calls a patient: the one that others know them by, if there is one."""
+        return next((key.cx() for key in keys if self.domain.is_national(key)), keys[0].cx() if keys else "")
+
+    def concerns(self, found: Iterable[finding.Person]) -> None:
+        """Tell the account whom an answer is about."""
+        account.current().concerns(*(self._patient(person.keys) for person in found))
 
     def _tell(self, told: Told) -> Problem | None:
         with self._database.write() as work:
@@ -94,6 +104,7 @@ class CrossReference:
 
     def merge(self, told: Told, prior: Sequence[Key]) -> Problem | None:
         """One identifier is subsumed by another of its authority; the same message again changes nothing."""
+        account.current().merges(self._patient(prior), self._patient(told.keys))
         for keys, side in ((told.keys, Side.SURVIVOR), (tuple(prior), Side.SUBSUMED)):
             if problem := unusable(keys, side, self.domain):
                 return problem

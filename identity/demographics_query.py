@@ -8,6 +8,7 @@ from typing import Final
 
 from lxml import etree
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Database
 from common.hl7.refusals import TEXTS, Condition
@@ -16,7 +17,7 @@ from common.hl7v3.identity import write_acknowledgement
 from common.hl7v3.queries import Continuation, PdqQuery, read_continuation, read_pdq_query
 from common.hl7v3.wrapper import NOBODY, Detail, Element, Id, Wrapper, own_id
 from identity.crossreference import CrossReference
-from identity.identifiers_query import Answered
+from identity.identifiers_query import Answered, tell_query
 from identity.rules.searching import objection, wanted
 from identity.store import continuing, finding
 
@@ -51,6 +52,7 @@ class DemographicsQuery:
         """PRPA_IN201306UV02 for PRPA_IN201305UV02."""
         query = read_pdq_query(body)
         asked = Asked(query.wrapper, query.query_id, query.echo)
+        tell_query(query.query_id, query.echo)
         if detail := self._wrong(query):
             return self._refused(asked, detail, correlation)
         scopes = tuple(dict.fromkeys(each.root for each in query.scopes))
@@ -76,6 +78,7 @@ class DemographicsQuery:
     def go_on(self, body: Element, correlation: str) -> Answered:
         """PRPA_IN201306UV02 with the next portion, for QUQI_IN000003UV01; the same once more with its startNumber."""
         message = read_continuation(body)
+        tell_query(message.query_id, None)
         name = _name(message.wrapper, message.query_id)
         if message.status == "aborted":
             return self.cancel(body, correlation)
@@ -96,6 +99,7 @@ class DemographicsQuery:
     def cancel(self, body: Element, correlation: str) -> Answered:
         """MCCI_IN000002UV01: nothing more is wanted."""
         message = read_continuation(body)
+        tell_query(message.query_id, None)
         with self._database.write() as work:
             ended = continuing.end(work, _name(message.wrapper, message.query_id))
             work.commit()
@@ -110,11 +114,13 @@ class DemographicsQuery:
     def _told(self, asked: Asked, names: Sequence[str], scopes: Sequence[str], counts: Counts) -> Answered:
         with self._database.read(snapshot=True) as work:
             found = finding.persons(work, names)
+        self._reference.concerns(found)
         candidates = [candidate for person in found if (candidate := _candidate(person, scopes))]
         made = write_pdq_answer(asked, candidates, own_id=own_id(), now=self._now(), counts=counts)
         return Answered(made, Response.OK if candidates else Response.NOTHING)
 
     def _refused(self, asked: Asked, detail: Detail, correlation: str) -> Answered:
+        account.current().problems.append(detail.code)
         told = _with(detail, correlation)
         return Answered(write_pdq_answer(asked, (), own_id=own_id(), now=self._now(), detail=told), Response.ERROR)
 

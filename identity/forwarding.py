@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from common.audit.account import Account
+from common.audit.asking import Audits
+from common.audit.spool import SpoolFailed
 from common.client.errors import NeighbourError
 from common.clock import utc_now
 from common.db import Database, DatabaseError
@@ -60,8 +63,17 @@ class Forwarder:
     """Sends what is due, while it is this one's turn; any number of processes may have one."""
 
     def __init__(
-        self, database: Database, client: Sends, *, now: Callable[[], str] = utc_now, every: float = LOOK_EVERY
+        self,
+        database: Database,
+        client: Sends,
+        *,
+        now: Callable[[], str] = utc_now,
+        every: float = LOOK_EVERY,
+        audit: Audits | None = None,
+        address: str = "",
     ) -> None:
+        """``address`` is the Registry's, for the records."""
+        self._audit, self._address = audit, address
         self._database = database
         self._client = client
         self._now = now
@@ -127,12 +139,22 @@ class Forwarder:
     def _sent(self, due: store.Forward) -> bool:
         """Whether to go on: not where the Registry does not answer, or cannot work."""
         try:
+            if self._audit is not None:
+                self._audit.check()
             answer = self._client.send(written(due, self._now()))
+        except SpoolFailed as failed:
+            self._later(due, str(failed))
+            return False
         except NeighbourError as error:
             self._later(due, f"the registry does not answer: {type(error).__name__}")
             return False
         checkpoint("forward.sent")
         code, told, condition = _read(answer)
+        try:
+            self._record(due, code, condition)
+        except SpoolFailed as failed:
+            self._later(due, str(failed))  # it is told once more then, which changes nothing
+            return False
         if code == Ack.ACCEPT:
             with self._database.write(single=True) as work:
                 store.done(work, due.number)
@@ -146,6 +168,17 @@ class Forwarder:
             store.refused(work, due.number, told)
             work.commit()
         return True
+
+    def _record(self, due: store.Forward, code: str, condition: str) -> None:
+        """That we told the Registry is in our audit trail, as it is in its own."""
+        if self._audit is None:
+            return
+        told = Account(message_id=f"F{due.number}", problems=[condition] if condition else [])
+        if due.event == "A40":
+            told.merges(due.other, due.patient)
+        else:
+            told.concerns(due.patient)
+        self._audit.asked(f"ITI-8 {due.event}", code, told, f"mllp://{self._address}")
 
     def _later(self, due: store.Forward, told: str) -> None:
         pause = min(_FIRST_PAUSE * 2 ** min(due.tries, 20), _MOST_PAUSE)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from lxml import etree
+
+from common.audit import account
 from common.clock import utc_now
 from common.hl7.refusals import TEXTS, Condition
 from common.hl7v3.answers import Asked, Response, write_pix_answer
@@ -41,10 +44,12 @@ class IdentifiersQuery:
         """PRPA_IN201310UV02 for PRPA_IN201309UV02."""
         query = read_pix_query(body)
         asked = Asked(query.wrapper, query.query_id, query.echo)
+        tell_query(query.query_id, query.echo)
         if detail := self._wrong(query.echo, query.patients, query.data_sources):
             return self._refused(asked, detail, correlation)
         key = Key(*_parts(query.patients[0]))
         found = self._reference.person_of(key)
+        account.current().concerns(key.cx())
         if found is None:
             told = "no feed has told of this patient identifier"
             return self._refused(asked, _detail(Condition.UNKNOWN_KEY, told, _PATIENT), correlation)
@@ -58,6 +63,7 @@ class IdentifiersQuery:
         return self._refused(Asked(NOBODY, Id(""), None), _detail(Condition.INTERNAL, told, _QUERY), "")
 
     def _refused(self, asked: Asked, detail: Detail, correlation: str) -> Answered:
+        account.current().problems.append(detail.code)
         if correlation:
             detail = Detail(detail.code, detail.display, f"{detail.text} [{correlation}]", detail.location)
         made = write_pix_answer(asked, (), own_id=own_id(), now=self._now(), detail=detail)
@@ -80,6 +86,14 @@ class IdentifiersQuery:
                 place = f"{_LIST}/dataSource[{number}]/value" if len(sources) > 1 else _SOURCE
                 return _detail(Condition.UNKNOWN_KEY, "the data source's domain is not known here", place)
         return None
+
+
+def tell_query(query_id: Id, echo: Element | None) -> None:
+    """Tell the account what was asked: the audit trail keeps queryByParameter (ITI TF-2 3.45.5.1)."""
+    told = account.bound()
+    if told is not None:
+        query = etree.tostring(echo, encoding="UTF-8", with_tail=False) if echo is not None else b""
+        told.asks(query_id.extension or query_id.root, query)
 
 
 def _parts(item: Id) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from common.standard.transactions import (
 from common.web.answers import Reply
 from common.web.door import Address, Door
 from common.web.message import Message
+from common.web.recording import Audit
 from identity.demographics_query import DemographicsQuery
 from identity.feed_v3 import FeedV3
 from identity.identifiers_query import Answered, IdentifiersQuery
@@ -66,7 +67,7 @@ class Routes:
         return Reply((action.failed(told).body,), outcome="Failure")
 
 
-def door(routes: Routes, settings: Settings) -> Door:
+def door(routes: Routes, settings: Settings, audit: Audit | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -80,4 +81,5 @@ def door(routes: Routes, settings: Settings) -> Door:
             fail=routes.fail,
         ),
         settings,
+        audit=audit,
     )

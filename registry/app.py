@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Flask
 
+from common.access import AccessPolicy, load_access_policy
+from common.audit.auditor import Auditor
 from common.codes import load as load_codes
 from common.db import Database, Reader, open_database, open_reader
 from common.observe import metrics
@@ -11,6 +15,8 @@ from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.web.operations import operations
+from registry.access.acts import Access
+from registry.access.guard import Guard
 from registry.feed import Authority, Feed
 from registry.feed_v3 import FeedV3
 from registry.patients import Patients
@@ -51,15 +57,23 @@ def open_queries(settings: Settings, database: Database) -> Reader:
     )
 
 
-def create_feed(settings: Settings, database: Database) -> Feed:
+def access_policy(settings: Settings) -> AccessPolicy:
+    """The policy that settings name; AccessPolicyError."""
+    policy = load_access_policy(settings.access_policy)
+    return policy if settings.access_listed else replace(policy, listed=frozenset())
+
+
+def create_feed(settings: Settings, database: Database, auditor: Auditor | None = None) -> Feed:
     """What carries out messages of patient feeds in HL7 v2; its database has to be migrated already."""
     domain = affinity_domain(settings)
     names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
     authority = Authority(settings.patient_authority, names)
-    return Feed(Patients(database, domain), Relink(database, domain), authority)
+    return Feed(Patients(database, domain), Relink(database, domain), authority, audit=auditor)
 
 
-def create_app(settings: Settings, database: Database | None = None, *, deliver: bool = True) -> Flask:
+def create_app(
+    settings: Settings, database: Database | None = None, *, deliver: bool = True, auditor: Auditor | None = None
+) -> Flask:
     """The Registry; its databases have to be migrated already.
 
     With ``deliver`` it takes part in asynchronous exchange.
@@ -68,7 +82,12 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     reader = open_queries(settings, store)
-    search = Search(reader, limits, domain if settings.patient_unknown_in_query == "error" else None)
+    guard = access = None
+    if settings.access == "on":
+        policy = access_policy(settings)
+        guard = Guard(reader, policy)
+        access = Access(guard, policy.reason_attribute)
+    search = Search(reader, limits, domain if settings.patient_unknown_in_query == "error" else None, guard)
     most = settings.max_objects
     routes = Routes(
         Register(store, domain, max_objects=most),
@@ -76,13 +95,15 @@ def create_app(settings: Settings, database: Database | None = None, *, deliver:
         Update(store, domain, max_objects=most),
         Remove(store, max_objects=most),
         FeedV3(Patients(store, domain), settings.patient_authority),
+        access,
     )
     app = Flask("portolan.registry", static_folder=None)
     outbox = open_outbox(settings, "registry") if deliver else None
-    entrance = door(routes, settings, outbox)
+    entrance = door(routes, settings, outbox, auditor)
     app.register_blueprint(entrance.blueprint())
     app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
-    health = Health({"database": store.ping} | ({"outbox": outbox.ping} if outbox else {}))
+    checks = {"database": store.ping} | ({"outbox": outbox.ping} if outbox else {})
+    health = Health(checks | ({"audit": auditor.probe} if auditor else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     if outbox is not None:
         outbox.deliver(settings, "registry", entrance.prepared)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.audit import account
 from common.clock import utc_now
 from common.feeds.problem import Problem
-from common.feeds.v2 import MRG, PID, Event, Events
+from common.feeds.v2 import MRG, PID, Audit, Event, Events
 from common.hl7.events import identifiers, message_id, only
 from common.hl7.identifiers import Identifier
 from common.hl7.message import Message
@@ -36,7 +37,13 @@ class Feed:
     """The Registry's events."""
 
     def __init__(
-        self, patients: Patients, relink: Relink, authority: Authority, *, now: Callable[[], str] = utc_now
+        self,
+        patients: Patients,
+        relink: Relink,
+        authority: Authority,
+        *,
+        audit: Audit | None = None,
+        now: Callable[[], str] = utc_now,
     ) -> None:
         self._patients = patients
         self._relink = relink
@@ -49,14 +56,14 @@ class Feed:
             "A40": Event("ITI-8", self._merged),
             "A43": Event("ITI-64", self._link_changed),
         }
-        self.answer = Events("registry", table, now=now).answer
+        self.answer = Events("registry", table, audit=audit, now=now).answer
 
     def _known(self, message: Message) -> Problem | None:
         return self._patients.make_known([self._patient(message, "PID", 3, PID)])
 
     def _demographics(self, message: Message) -> Problem | None:
         """A registry keeps no demographics (ITI TF-2 3.8.4.1.3)."""
-        self._patient(message, "PID", 3, PID)
+        account.current().concerns(self._patient(message, "PID", 3, PID))
         return None
 
     def _merged(self, message: Message) -> Problem | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Conflict, Database, Work, decided
 from common.ebxml.fragments import new_uuid
@@ -44,6 +45,7 @@ class Patients:
     def make_known(self, patient_ids: Iterable[str]) -> Problem | None:
         """Durable when this returns; whoever is known already, or was merged away, stays as it is."""
         wanted = sorted(set(patient_ids))
+        account.current().concerns(*wanted)
         for patient_id in wanted:
             if problem := self._domain.patient_problem(patient_id):
                 return Problem(Side.SURVIVOR, Condition.UNKNOWN_KEY, problem)
@@ -58,6 +60,7 @@ class Patients:
 
     def merge(self, subsumed: str, survivor: str, message_id: str) -> Problem | None:
         """Everything of one patient becomes another's, in one transaction; the same message again changes nothing."""
+        account.current().merges(subsumed, survivor)
         for side, patient_id in ((Side.SUBSUMED, subsumed), (Side.SURVIVOR, survivor)):
             if problem := self._domain.patient_problem(patient_id):
                 return Problem(side, Condition.UNKNOWN_KEY, f"{side.value} cannot be used: {problem}")

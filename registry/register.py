@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
@@ -73,6 +74,7 @@ class Register:
         ``read`` makes the submission anew, since a race lost to another message is run again from the start.
         """
         submission = read()
+        account.current().submits((each.patient_id, each.unique_id) for each in submission.submission_sets)
         if (count := len(submission.objects())) > self._max_objects:
             told = f"the submission has {count} objects; at most {self._max_objects} are taken"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)

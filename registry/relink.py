@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
@@ -64,6 +65,7 @@ class Relink:
 
     def change(self, link: LinkChange) -> Problem | None:
         """New versions of all current documents of the local id; nothing when that cannot be whole."""
+        account.current().concerns(link.old, link.new)
         if link.old == link.new and link.moving == link.local:
             return Problem(Side.SUBSUMED, Condition.DUPLICATE_KEY, "the local id is linked to that patient already")
         for side, patient_id in ((Side.SUBSUMED, link.old), (Side.SURVIVOR, link.new)):

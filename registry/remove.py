@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Database, decided
 from common.ebxml.removal import RemoveObjects
@@ -38,12 +39,14 @@ class Remove:
         if (count := len(request.ids)) > self._max_objects:
             told = f"{count} objects are listed; at most {self._max_objects} are removed at a time"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
+        account.current().objects += request.ids
         by, reason = said(request.comment)
         return decided(lambda: self._once(request.ids, Evidence(self._now(), by, reason, message_id, correlation)))
 
     def _once(self, ids: tuple[str, ...], evidence: Evidence) -> RegistryResponse:
         with self._database.write() as work:
             known = removing.removable(work, ids)
+            account.current().removes((each.entry_uuid, each.patient_id) for each in known.going())
             if unknown := [name for name in ids if name not in known.objects]:
                 gone = removing.removed(work, unknown)
                 known.gone = {name: at for name, (at, _) in gone.items()}

@@ -8,6 +8,7 @@ from typing import Final
 
 from lxml import etree
 
+from common.audit import bound
 from common.db import DatabaseBusy, DatabaseFull, told_of
 from common.ebxml.objects import Element
 from common.ebxml.query import read_query
@@ -36,10 +37,12 @@ from common.web.answers import Reply, outcome
 from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
+from common.web.recording import Audit
+from registry.access.acts import Access
 from registry.feed_v3 import FeedV3
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.remove import Remove
-from registry.search import Search
+from registry.search import NOBODY, Search
 from registry.update import Update
 
 _QUERIES: Final = (ITI_18, ITI_51)
@@ -54,7 +57,17 @@ _CODES: Final = (
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, register: Register, search: Search, update: Update, remove: Remove, feed: FeedV3) -> None:
+    def __init__(
+        self,
+        register: Register,
+        search: Search,
+        update: Update,
+        remove: Remove,
+        feed: FeedV3,
+        access: Access | None = None,
+    ) -> None:
+        """With ``access`` each act needs the right to it."""
+        self._access = access
         self._register = register
         self._remove = remove
         self._search = search
@@ -78,7 +91,15 @@ class Routes:
 
     def act(self, message: Message, _parts: object) -> Reply:
         """Carry out the transaction that a message asks for."""
+        if self._access is not None and (refused := self._access.refused(message)) is not None:
+            return self._refused(message.transaction, refused)
         return self._actions[message.transaction](message)
+
+    def _refused(self, transaction: Transaction, told: str) -> Reply:
+        told = f"{told} [{correlation.current()}]"
+        if transaction in _FEEDS:
+            return Reply((self._feed.failed(transaction, told).body,), outcome="Failure")
+        return _told(RegistryResponse(Status.FAILURE, (RegistryError(ErrorCode.XDSRegistryError, told),)))
 
     def _registered(self, message: Message) -> Reply:
         body = message.envelope.body
@@ -112,8 +133,12 @@ class Routes:
 
     def _answered(self, message: Message) -> Reply:
         multi_patient = message.transaction is ITI_51
-        asked = read_query(message.envelope.body)
-        answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current())
+        body = message.envelope.body
+        asked = read_query(body)
+        if (account := bound()) is not None:
+            account.asks(asked.id, etree.tostring(body, encoding="UTF-8", with_tail=False), asked.home)
+        who = self._access.who(message) if self._access is not None else NOBODY
+        answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current(), who=who)
         return Reply((answer.body,), outcome=outcome(answer.response))
 
     def _fed(self, message: Message) -> Reply:
@@ -145,7 +170,7 @@ def _told(response: RegistryResponse) -> Reply:
     return Reply((write_registry_response(response),), outcome=outcome(response))
 
 
-def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Door:
+def door(routes: Routes, settings: Settings, outbox: Outbox | None = None, audit: Audit | None = None) -> Door:
     """The address and all that is served at it."""
     return Door(
         Address(
@@ -160,4 +185,5 @@ def door(routes: Routes, settings: Settings, outbox: Outbox | None = None) -> Do
         ),
         settings,
         outbox,
+        audit,
     )

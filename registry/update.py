@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from common.audit import account
 from common.clock import utc_now
 from common.db import Database, Work, decided
 from common.ebxml.fragments import new_uuid
@@ -61,6 +62,7 @@ class Update:
         updates of one version the second then hears that there is a newer one.
         """
         submission = read()
+        account.current().submits((each.patient_id, each.unique_id) for each in submission.submission_sets)
         if (count := len(submission.objects())) > self._max_objects:
             told = f"the update has {count} objects; at most {self._max_objects} are taken"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
+from common.access import load_access_policy
+from common.audit.asking import Recorder
+from common.audit.auditor import Auditor
 from common.client.connections import Connections
 from common.client.soap import SoapClient
 from common.observe.health import Health
@@ -12,6 +15,7 @@ from common.settings import Settings
 from common.soap.xml import XmlLimits
 from common.tls import of_client
 from common.web.operations import operations
+from repository.access import Access
 from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
 from repository.registry import Registry
@@ -34,7 +38,7 @@ def storage(settings: Settings) -> DocumentStore:
     )
 
 
-def registry_client(settings: Settings) -> Registry:
+def registry_client(settings: Settings, auditor: Auditor | None = None) -> Registry:
     """The registry that settings name."""
     connections = Connections(
         settings.registry_url,
@@ -43,7 +47,8 @@ def registry_client(settings: Settings) -> Registry:
         max_answer=settings.max_metadata_bytes,
         tls=of_client(settings.tls_files),
     )
-    return Registry(SoapClient(settings.registry_url, connections, XmlLimits(max_bytes=settings.max_metadata_bytes)))
+    client = SoapClient(settings.registry_url, connections, XmlLimits(max_bytes=settings.max_metadata_bytes))
+    return Registry(client, Recorder(auditor, settings.registry_url) if auditor else None)
 
 
 def on_demand_source(settings: Settings, store: DocumentStore, registry: Registry) -> OnDemandSource:
@@ -58,15 +63,22 @@ def on_demand_source(settings: Settings, store: DocumentStore, registry: Registr
 
 
 def create_app(
-    settings: Settings, store: DocumentStore | None = None, *, sweep: bool = True, deliver: bool = True
+    settings: Settings,
+    store: DocumentStore | None = None,
+    *,
+    sweep: bool = True,
+    deliver: bool = True,
+    auditor: Auditor | None = None,
 ) -> Flask:
     """The Repository. With ``sweep`` it settles documents in doubt in the background.
 
     With ``deliver`` it takes part in asynchronous exchange; its outbox has to be migrated already.
     """
     kept: DocumentStore = WatchedStore(store or storage(settings))
-    registry = registry_client(settings)
+    registry = registry_client(settings, auditor)
     settling = Settling(kept, registry)
+    access = Access(registry) if settings.access == "on" else None
+    reason = load_access_policy(settings.access_policy).reason_attribute if access is not None else ""
     provide = Provide(
         kept, registry, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )
@@ -76,16 +88,19 @@ def create_app(
         on_demand_source(settings, kept, registry),
         repository_unique_id=settings.repository_uid,
         max_documents=settings.max_documents,
+        access=access,
     )
     remove = Remove(
         kept, registry, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )
     app = Flask("portolan.repository", static_folder=None)
     outbox = open_outbox(settings, "repository") if deliver else None
-    entrance = door(Routes(provide, retrieve, remove), kept, settings, outbox)
+    routes = Routes(provide, retrieve, remove, access, reason)
+    entrance = door(routes, kept, settings, outbox, auditor)
     app.register_blueprint(entrance.blueprint())
     app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
-    health = Health({"storage": kept.probe} | ({"outbox": outbox.ping} if outbox else {}))
+    checks = {"storage": kept.probe} | ({"outbox": outbox.ping} if outbox else {})
+    health = Health(checks | ({"audit": auditor.probe} if auditor else {}))
     app.register_blueprint(operations(health, with_metrics=settings.metrics))
     if outbox is not None:
         outbox.deliver(settings, "repository", entrance.prepared)

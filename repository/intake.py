@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from common.ebxml.objects import Element
 from common.faults import checkpoint
@@ -12,7 +12,11 @@ from common.soap import faults
 from common.soap.content_type import MimeError
 from common.soap.xop import Claims, Include, Inline, document_content
 from common.web.body import TooLarge
+from repository.giving_way import GivingWay
 from repository.storage import DocumentStore, StorageError, Upload
+
+LARGE: Final = 4 * 2**20
+"""From so many bytes of a message on, its thread gives way to others."""
 
 
 class Intake:
@@ -26,6 +30,9 @@ class Intake:
         self._uploads: dict[str, Upload] = {}
         self._open: Upload | None = None
         self._claims: Claims | None = None
+        self._size = 0
+        self._giving_way = GivingWay()
+        self._stack.callback(self._giving_way.end)
         self.broken: StorageError | None = None
 
     def begin(self, content_id: str | None) -> None:
@@ -42,6 +49,9 @@ class Intake:
         """Some of its bytes, straight into the store."""
         if self._open is None:
             return
+        self._size += len(data)
+        if self._size >= LARGE:
+            self._giving_way.begin()
         try:
             self._open.write(data)
         except StorageError as error:

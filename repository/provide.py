@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.audit import account
 from common.ebxml.objects import Element
 from common.ebxml.provide import Provided, ProvidedEntry, complete, read_provide, submission_bytes
 from common.model import RegistryResponse, Status
@@ -57,6 +58,7 @@ class Provide:
         """The registry's own answer, or the repository's objections."""
         with aside(Stage.PARSE):
             provided = read_provide(request)
+        account.current().submits(provided.submission_sets)
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
@@ -107,7 +109,9 @@ class Provide:
         with aside(Stage.SERIALISE):
             submission = submission_bytes(provided.submit)
         try:
-            response = self._registry.register(submission, message_id=derived_message_id(message_id))
+            response = self._registry.register(
+                submission, message_id=derived_message_id(message_id), sets=provided.submission_sets
+            )
         except RegistryUnreachable:
             log.warning("the registry cannot be reached")
             self._drop(blobs)

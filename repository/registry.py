@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from common.access import Act, Who
+from common.access.asking import ACT, CONCERNS, QUERY, UNIQUE_ID, Verdict, told
+from common.audit.asking import Recorder
+from common.audit.spool import SpoolFailed
 from common.client.connections import NeighbourError, NoAnswer, NotReached
 from common.client.errors import TooBusy
 from common.client.soap import SoapClient
@@ -14,6 +18,7 @@ from common.ebxml import names as n
 from common.ebxml.objects import Element, read_entry
 from common.ebxml.query import AdhocQuery, ReturnType, write_query
 from common.ebxml.responses import UnreadableAnswerError, read_registry_response
+from common.ebxml.verdicts import read_verdicts
 from common.faults import checkpoint
 from common.model import AvailabilityStatus, DocumentEntry, RegistryError, RegistryResponse, Status
 from common.observe import correlation
@@ -55,13 +60,36 @@ def derived_message_id(source_message_id: str | None) -> str | None:
 class Registry:
     """One registry, by its SOAP address."""
 
-    def __init__(self, client: SoapClient) -> None:
+    def __init__(self, client: SoapClient, recorder: Recorder | None = None) -> None:
         self._client = client
+        self._recorder = recorder or Recorder(None, "")
 
     def register(
-        self, submission: bytes, *, message_id: str | None, transaction: Transaction = ITI_42
+        self,
+        submission: bytes,
+        *,
+        message_id: str | None,
+        transaction: Transaction = ITI_42,
+        sets: Iterable[tuple[str | None, str | None]] = (),
     ) -> RegistryResponse:
-        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear, RegistryBroke."""
+        """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear, RegistryBroke.
+
+        ``sets`` are the patient and the uniqueId of each SubmissionSet, for the record.
+        """
+        try:
+            with self._recorder.asking(transaction) as asking:
+                asking.account.submits(sets)
+                try:
+                    response = self._registered(submission, message_id, transaction)
+                except RegistryBroke as broke:
+                    asking.answered(broke.response)
+                    raise
+                asking.answered(response)
+                return response
+        except SpoolFailed as error:
+            raise RegistryUnclear(str(error)) from error
+
+    def _registered(self, submission: bytes, message_id: str | None, transaction: Transaction) -> RegistryResponse:
         checkpoint("iti42.sent")
         try:
             body = self._client.call(transaction, submission, message_id=message_id)
@@ -124,6 +152,21 @@ class Registry:
             held |= {name for name in part if len(part) == 1 or self._any_held([name])}
         return held
 
+    def verdicts(
+        self, who: Who, act: Act, *, unique_ids: Sequence[str] = (), patients: Iterable[str] = ()
+    ) -> list[Verdict]:
+        """What the Registry says of an act, on documents where some are named (JudgeAccess); RegistryUnclear."""
+        subject = {name: _listed(values) for name, values in told(who)}
+        subject[ACT] = _listed([act.value])
+        if concerned := sorted(patients):
+            subject[CONCERNS] = _listed(concerned)
+        found: list[Verdict] = []
+        for start in range(0, max(len(unique_ids), 1), _AT_ONCE):
+            part = unique_ids[start : start + _AT_ONCE]
+            more = {UNIQUE_ID: _listed(part)} if part else {}
+            found += read_verdicts(self._asked(QUERY, {**subject, **more}, ReturnType.OBJECT_REF))
+        return found
+
     def _any_held(self, unique_ids: Sequence[str]) -> bool:
         values = "(" + ",".join(_quoted(each)[1:-1] for each in unique_ids) + ")"
         found = self._asked("FindHeldDocuments", {"$XDSDocumentEntryUniqueId": values}, ReturnType.OBJECT_REF)
@@ -136,9 +179,14 @@ class Registry:
         asked = tuple((slot, (value,)) for slot, value in slots.items())
         query = AdhocQuery(BY_NAME[name].id, return_type, asked)
         try:
-            body = self._client.call(ITI_18, write_query(query))
-            response = read_registry_response(body)
-        except (NeighbourError, SoapFault, UnreadableAnswerError) as error:
+            with self._recorder.asking(ITI_18) as asking:
+                written = write_query(query)
+                asking.account.asks(query.id, written)
+                asking.account.concerns(slots.get("$XDSDocumentEntryPatientId", "").strip("'").replace("''", "'"))
+                body = self._client.call(ITI_18, written)
+                response = read_registry_response(body)
+                asking.answered(response)
+        except (NeighbourError, SoapFault, UnreadableAnswerError, SpoolFailed) as error:
             raise RegistryUnclear(str(error)) from error
         objects = body.find(n.REGISTRY_OBJECT_LIST)
         if response.status is not Status.SUCCESS or objects is None:
@@ -153,6 +201,10 @@ class Registry:
 def _failure(error: RegistryError) -> RegistryResponse:
     told = replace(error, context=f"{error.context} [{correlation.current()}]")
     return RegistryResponse(Status.FAILURE, (told,))
+
+
+def _listed(values: Iterable[str]) -> str:
+    return "(" + ",".join(_quoted(each)[1:-1] for each in values) + ")"
 
 
 def _quoted(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from common.audit import account
 from common.ebxml.retrieve import DocumentRequest
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
@@ -59,6 +60,10 @@ class Remove:
             except (RegistryUnclear, StorageError) as error:
                 errors.append(_failed(error, name))
         done += self._bury(found, errors, message_id)
+        problems = {error.location: str(error.code) for error in errors}
+        account.current().documents += [
+            account.Document(name, repository, problem=problems.get(name[:256], "")) for repository, name in asked
+        ]
         partly = Status.PARTIAL_SUCCESS if done else Status.FAILURE
         return RegistryResponse(partly if errors else Status.SUCCESS, tuple(errors))
 

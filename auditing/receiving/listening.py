@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -55,8 +56,16 @@ class Line(Protocol):
 class Listener:
     """Accepts connections until it is stopped."""
 
-    def __init__(self, listening: socket.socket, keeper: Keeper, bounds: Bounds, tls: Renewed | None) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        keeper: Keeper,
+        bounds: Bounds,
+        tls: Renewed | None,
+        refused: Callable[[str, str], object] = lambda _address, _told: None,
+    ) -> None:
         """Without ``tls`` it speaks plain TCP, which is for this machine alone."""
+        self._refused = refused
         self._socket, self._keeper, self._bounds, self._tls = listening, keeper, bounds, tls
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -127,12 +136,14 @@ class Listener:
             return
         except OSError as error:
             log.warning("refused a connection from %s: %s", address, reason(error))
+            self._refused(address, reason(error))
             return
         with secure:
             peer = Peer.of(secure)
             if peer is not None and peer not in tls.allowed:
                 told = f"{peer.subject} (sha256:{peer.fingerprint}) is trusted, but not on the list"
                 log.warning("refused a connection from %s: %s of those who may connect", address, told)
+                self._refused(address, told)
                 return
             if self._receive(secure, address, (tls, context)):
                 secure.settimeout(self._bounds.shake)

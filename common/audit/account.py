@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,12 +43,46 @@ class Account:
     documents: list[Document] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Codes of the errors that were told."""
+    subsumed: list[str] = field(default_factory=list)
+    """Those of the patients who were merged into another."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """The patients of ``objects``, where they are known."""
+    message_id: str = ""
+    """What the sender of a feed calls its message."""
+    query_id: str = ""
+    query: bytes | None = None
+    home_community_id: str = ""
 
     def concerns(self, *patient_ids: str) -> None:
         """The request is about these patients, each of whom is told of once."""
         for patient_id in patient_ids:
             if patient_id and patient_id not in self.patients:
                 self.patients.append(patient_id)
+
+    def submits(self, sets: Iterable[tuple[str | None, str | None]]) -> None:
+        """It submits these SubmissionSets: their patients, and their uniqueIds."""
+        for patient_id, unique_id in sets:
+            self.concerns(patient_id or "")
+            if unique_id:
+                self.submission_sets.append(unique_id)
+
+    def removes(self, owned: Iterable[tuple[str, str]]) -> None:
+        """It removes registry objects: their ids, and whose they are."""
+        for name, patient_id in owned:
+            self.owners[name] = patient_id
+            self.concerns(patient_id)
+
+    def merges(self, subsumed: str, survivor: str) -> None:
+        """One patient becomes a part of another."""
+        self.concerns(subsumed, survivor)
+        self.subsumed.append(subsumed)
+
+    def asks(self, query_id: str, query: bytes, home_community_id: str | None = None) -> None:
+        """It is a query."""
+        self.query_id, self.query = query_id, query
+        self.home_community_id = home_community_id or ""
 
 
 _current: ContextVar[Account | None] = ContextVar("account", default=None)
@@ -57,6 +91,11 @@ _current: ContextVar[Account | None] = ContextVar("account", default=None)
 def current() -> Account:
     """The account of the request being served; one that nobody reads outside of a request."""
     return _current.get() or Account()
+
+
+def bound() -> Account | None:
+    """The same where somebody reads it, for what is told at some cost only then."""
+    return _current.get()
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from common.audit.account import Account, Document
+from common.audit.asking import Audits
 from common.client.amending import Occasion, new_association, new_status, new_version
 from common.client.answers import registry_response
 from common.client.channel import Tls
@@ -76,15 +78,21 @@ class DocumentAdministrator(Closing):
         answer_timeout: float = 300.0,
         tls: Tls | None = None,
         assertion: Assertion | None = None,
+        audit: Audits | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId; times in seconds, the second of silence while waiting.
 
-        ``source_id`` is the OID under which updates are filed.
+        ``source_id`` is the OID under which updates are filed. With ``audit`` everything is recorded.
         """
 
         def service(url: str) -> Service:
             return Service(
-                url, connect_timeout=connect_timeout, answer_timeout=answer_timeout, tls=tls, assertion=assertion
+                url,
+                connect_timeout=connect_timeout,
+                answer_timeout=answer_timeout,
+                tls=tls,
+                assertion=assertion,
+                audit=audit,
             )
 
         self._registry = service(registry_url)
@@ -160,7 +168,9 @@ class DocumentAdministrator(Closing):
         self, transaction: Transaction, submission: Submission, occasion: Occasion, message_id: str, entry_uuid: str
     ) -> Updated:
         objects = Raw({}, list(objects_element(submission, occasion.names)))
-        response = self._sent(self._registry, transaction, {"RegistryObjectList": objects}, message_id)
+        told = Account()
+        told.submits((each.patient_id, each.unique_id) for each in submission.submission_sets)
+        response = self._sent(self._registry, transaction, {"RegistryObjectList": objects}, message_id, told)
         if response.status is not Status.SUCCESS:
             refused = UpdateRefused(response.errors)
             refused.message_id = message_id
@@ -177,8 +187,10 @@ class DocumentAdministrator(Closing):
         sent, OutcomeUnknown when the same call with the same ``message_id`` settles it, FaultReceived.
         """
         comment = f"{by.replace(': ', ' ')}: {reason}" if by else reason
-        body = {"comment": comment or None, "ObjectRefList": {"ObjectRef": [{"id": each} for each in entry_uuids]}}
-        response = self._sent(self._registry, ITI_62, body, message_id or new_message_id())
+        names = list(entry_uuids)
+        body = {"comment": comment or None, "ObjectRefList": {"ObjectRef": [{"id": each} for each in names]}}
+        told = Account(objects=names)
+        response = self._sent(self._registry, ITI_62, body, message_id or new_message_id(), told)
         if response.status is not Status.SUCCESS:
             raise RemovalRefused(response.errors)
 
@@ -194,7 +206,8 @@ class DocumentAdministrator(Closing):
         if service is None:
             raise UnknownRepository(f"no address is known for the repository {repository_unique_id}")
         asked = [{"RepositoryUniqueId": repository_unique_id, "DocumentUniqueId": each} for each in unique_ids]
-        response = self._sent(service, ITI_86, {"DocumentRequest": asked}, message_id or new_message_id())
+        told = Account(documents=[Document(each, repository_unique_id) for each in unique_ids])
+        response = self._sent(service, ITI_86, {"DocumentRequest": asked}, message_id or new_message_id(), told)
         errors = errors_of(response.errors)
         named = {each.location for each in errors}
         if response.status is Status.FAILURE and not named >= set(unique_ids):
@@ -202,11 +215,22 @@ class DocumentAdministrator(Closing):
         return RemovedDocuments(tuple(each for each in unique_ids if each not in named), errors)
 
     def _sent(
-        self, service: Service, transaction: Transaction, body: Mapping[str, object], message_id: str
+        self,
+        service: Service,
+        transaction: Transaction,
+        body: Mapping[str, object],
+        message_id: str,
+        told: Account,
     ) -> RegistryResponse:
         try:
-            with service.ask(transaction, body, message_id=message_id) as answer:
-                return registry_response(answer.body, n.REGISTRY_RESPONSE)
+            with service.recorder.asking(transaction) as asking:
+                asking.account = told
+                with service.ask(transaction, body, message_id=message_id) as answer:
+                    response = registry_response(answer.body, n.REGISTRY_RESPONSE)
+                asking.answered(response)
+                problems = {each.location: each.code for each in response.errors}
+                told.documents = [replace(each, problem=problems.get(each.unique_id, "")) for each in told.documents]
+                return response
         except NoAnswer as error:
             raise OutcomeUnknown(message_id, str(error)) from error
 

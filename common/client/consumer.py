@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final
 
+from common.audit.asking import Audits
 from common.client.answers import query_result
 from common.client.channel import Tls
 from common.client.closing import Closing
@@ -14,11 +15,12 @@ from common.client.document_stream import DocumentStream, document_stream
 from common.client.errors import ClientError, QueryIncomplete, QueryRefused, UnknownRepository
 from common.client.fetching import Errand, Fetched
 from common.client.message_ids import new_message_id
-from common.client.query_values import slots_of
+from common.client.query_values import patients_in, slots_of
 from common.client.receiver import AsyncReceiver
 from common.client.results import QueryResult
 from common.client.service import Assertion, Service
-from common.model import AvailabilityStatus, Code, DocumentEntry, Status
+from common.ebxml.query import AdhocQuery, ReturnType, write_query
+from common.model import AvailabilityStatus, Code, DocumentEntry, RegistryResponse, Status
 from common.standard.queries import BY_NAME, STORED_QUERIES, StoredQuery
 from common.standard.transactions import ITI_18, ITI_51
 
@@ -43,11 +45,12 @@ class DocumentConsumer(Closing):
         tls: Tls | None = None,
         assertion: Assertion | None = None,
         receiver: AsyncReceiver | None = None,
+        audit: Audits | None = None,
     ) -> None:
         """``repositories`` are URLs by repositoryUniqueId, of which ``parallel`` are asked at a time; times in seconds.
 
         ``answer_timeout`` is of silence while an answer is due. With a ``receiver`` answers are sent there, whenever
-        they are ready.
+        they are ready. With ``audit`` everything is recorded.
         """
 
         def service(url: str) -> Service:
@@ -58,6 +61,7 @@ class DocumentConsumer(Closing):
                 tls=tls,
                 assertion=assertion,
                 receiver=receiver,
+                audit=audit,
             )
 
         self._registry = service(registry_url)
@@ -149,17 +153,26 @@ class DocumentConsumer(Closing):
         cannot be asked for. A PartialSuccess is no error here: see ``is_complete`` of the result.
         """
         row = _query_row(name_or_id)
+        values = list(slots_of(row, slots))
         body = {
             "ResponseOption": {"returnComposedObjects": True, "returnType": "LeafClass" if leaf else "ObjectRef"},
             "AdhocQuery": {
                 "id": row.id if row else name_or_id,
                 "home": home,
-                "Slot": [{"name": name, "ValueList": {"Value": list(values)}} for name, values in slots_of(row, slots)],
+                "Slot": [{"name": name, "ValueList": {"Value": list(given)}} for name, given in values],
             },
         }
         across = multi_patient or (row is not None and row.multi_patient)
-        with self._registry.ask(ITI_51 if across else ITI_18, body, message_id=new_message_id()) as answer:
-            result = query_result(answer.body)
+        transaction = ITI_51 if across else ITI_18
+        kind = ReturnType.LEAF_CLASS if leaf else ReturnType.OBJECT_REF
+        told = tuple((name, tuple(given)) for name, given in values)
+        asked = AdhocQuery(row.id if row else name_or_id, kind, told, home)
+        with self._registry.recorder.asking(transaction) as asking:
+            asking.account.asks(asked.id, write_query(asked), home)
+            asking.account.concerns(*patients_in(asked.slots))
+            with self._registry.ask(transaction, body, message_id=new_message_id()) as answer:
+                result = query_result(answer.body)
+            asking.answered(RegistryResponse(result.status, result.errors))
         if result.status is Status.FAILURE:
             raise QueryRefused(result.errors + result.warnings)
         return result

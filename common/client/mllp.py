@@ -7,6 +7,7 @@ import socket
 import ssl
 from typing import Final
 
+from common.client.channel import Tls, context_of
 from common.client.errors import NoAnswer, NotReached
 from common.hl7.framing import Broken, FrameReader, framed
 
@@ -18,7 +19,7 @@ class MllpClient:
     """One receiver; not for several threads at once."""
 
     def __init__(
-        self, host: str, port: int, *, connect_timeout: float, answer_timeout: float, tls: ssl.SSLContext | None = None
+        self, host: str, port: int, *, connect_timeout: float, answer_timeout: float, tls: Tls | None = None
     ) -> None:
         """Times in seconds."""
         self._address = (host, port)
@@ -44,7 +45,7 @@ class MllpClient:
     def _connected(self) -> socket.socket:
         try:
             plain = socket.create_connection(self._address, timeout=self._connect_timeout)
-            made = self._tls.wrap_socket(plain, server_hostname=self._address[0]) if self._tls else plain
+            made = context_of(self._tls).wrap_socket(plain, server_hostname=self._address[0]) if self._tls else plain
         except (OSError, ssl.SSLError) as error:
             raise NotReached(f"{self._address[0]}:{self._address[1]}: {type(error).__name__}") from error
         made.settimeout(self._answer_timeout)

@@ -95,3 +95,9 @@ def _lists(name: str, literals: Iterable[str]) -> Iterator[str]:
         length += len(literal) + 1
     if held:
         yield f"({','.join(held)})"
+
+
+def patients_in(slots: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """The patients that a query's Slots ask for."""
+    found = [value for name, values in slots if name.endswith("PatientId") for value in values]
+    return [each.replace("''", "'") for value in found for each in value.strip("()").strip("'").split("','") if each]

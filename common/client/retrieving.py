@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from common.audit.account import Document
 from common.client.answers import Given, retrieve_answer
 from common.client.errors import DocumentUnavailable, NoAnswer
 from common.client.incoming import Answer
@@ -51,6 +52,7 @@ class Retrieval:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         told = retrieve_answer(answer.body)
+        self.response = told.response
         self._given = told.documents
         self.errors = tuple(error for error in told.response.errors if error.severity is Severity.ERROR)
 
@@ -85,8 +87,18 @@ def _refusing(pieces: Iterable[bytes]) -> Iterator[bytes]:
 @contextmanager
 def retrieval(service: Service, entries: Sequence[DocumentEntry]) -> Iterator[Retrieval]:
     """Ask a repository for the documents of entries; NotReached, NoAnswer, FaultReceived."""
-    with service.ask(ITI_43, request_body(entries), message_id=new_message_id()) as answer:
-        yield Retrieval(answer)
+    body = request_body(entries)
+    with (
+        service.recorder.asking(ITI_43) as asking,
+        service.ask(ITI_43, body, message_id=new_message_id()) as answer,
+    ):
+        found = Retrieval(answer)
+        for entry in entries:
+            error = found.error_for(entry) if found.errors else None
+            told = (entry.unique_id or "", entry.repository_unique_id or "", entry.home_community_id or "")
+            asking.account.documents.append(Document(*told, error.code if error else "", entry.patient_id or ""))
+        asking.answered(found.response)
+        yield found
 
 
 def missing(found: Retrieval, entry: DocumentEntry) -> DocumentUnavailable | RegistryError:

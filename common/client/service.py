@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from common.audit.asking import Audits, Recorder
 from common.client.channel import Channel, Reply, Tls
 from common.client.contents import Content
 from common.client.incoming import Answer, AnswerLimits
@@ -88,12 +89,14 @@ class Service:
         assertion: Assertion | None = None,
         limits: AnswerLimits | None = None,
         receiver: AsyncReceiver | None = None,
+        audit: Audits | None = None,
     ) -> None:
         """Times in seconds. With a ``receiver`` the service is asked to send its answers there.
 
         ``assertion`` gives the signed SAML assertion that says who asks, anew for each message.
         """
         self._assertion = assertion
+        self.recorder = Recorder(audit, url)
         self._url, self._host = url, urlsplit(url).hostname or ""
         self._receiver = receiver
         self._limits = limits or AnswerLimits()

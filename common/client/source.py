@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from common.audit.asking import Audits
 from common.client.channel import Tls
 from common.client.closing import Closing
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
@@ -36,10 +37,11 @@ class DocumentSource(Closing):
         tls: Tls | None = None,
         assertion: Assertion | None = None,
         receiver: AsyncReceiver | None = None,
+        audit: Audits | None = None,
     ) -> None:
         """``source_id`` is the OID of this source; times in seconds, the second of silence while the answer is due.
 
-        With a ``receiver`` answers are sent there, whenever they are ready.
+        With a ``receiver`` answers are sent there, whenever they are ready. With ``audit`` everything is recorded.
         """
         self._source_id = source_id
         self._service = Service(
@@ -49,6 +51,7 @@ class DocumentSource(Closing):
             tls=tls,
             assertion=assertion,
             receiver=receiver,
+            audit=audit,
         )
         self._times = _Times()
 
@@ -81,7 +84,11 @@ class DocumentSource(Closing):
                 replaces=replaces or {},
             )
             body, attachments = request_body(prepared)
-            response = self._sent(body, attachments, name)
+            with self._service.recorder.asking(ITI_41) as asking:
+                made = prepared.submission.submission_sets
+                asking.account.submits((each.patient_id, each.unique_id) for each in made)
+                response = self._sent(body, attachments, name)
+                asking.answered(response)
         except ClientError as error:
             error.message_id = name
             raise

@@ -21,6 +21,9 @@ _UNIQUE_ID = next(
 _SET_UNIQUE_ID = next(
     row.key for row in placed(SubmissionSet, Place.EXTERNAL_IDENTIFIER).values() if row.field == "unique_id"
 )
+_SET_PATIENT_ID = next(
+    row.key for row in placed(SubmissionSet, Place.EXTERNAL_IDENTIFIER).values() if row.field == "patient_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ class Provided:
     submit: Element | None
     entries: tuple[ProvidedEntry, ...]
     documents: tuple[tuple[str, Element], ...]
+
+    @property
+    def submission_sets(self) -> list[tuple[str, str]]:
+        """The patient and the uniqueId of each SubmissionSet."""
+        objects = object_list(self.submit) if self.submit is not None else None
+        found = [] if objects is None else [each for each in objects if each.tag == n.REGISTRY_PACKAGE]
+        told = [(_identifier(each, _SET_PATIENT_ID), _identifier(each, _SET_UNIQUE_ID)) for each in found]
+        return [pair for pair in told if pair[1]]
 
 
 def read_provide(request: Element) -> Provided:

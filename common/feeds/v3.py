@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from common.audit import account
 from common.clock import utc_now
 from common.feeds.problem import Problem, Side
 from common.hl7.refusals import TEXTS, Condition
@@ -40,6 +41,7 @@ class Interactions:
     def answer(self, transaction: Transaction, body: Element, correlation: str) -> Answered:
         """The acknowledgement of one message; what was accepted is durable."""
         message = read_identity(body)
+        account.current().message_id = message.wrapper.id.extension or message.wrapper.id.root
         return self._answered(transaction, message, self._table[transaction](message), correlation)
 
     def failed(self, transaction: Transaction, told: str) -> Answered:
@@ -52,6 +54,7 @@ class Interactions:
     ) -> Answered:
         detail = None
         if problem:
+            account.current().problems.append(problem.condition.value)
             place = f"/{transaction.root.rpartition('}')[2]}{_PLACES[problem.side]}"
             told = f"{problem.reason} [{correlation}]" if correlation else problem.reason
             detail = Detail(problem.condition.value, TEXTS[problem.condition], told, place)

@@ -75,14 +75,14 @@ class Exchange:
         if promised is not None and promised != length and pieces:
             raise ValueError("an answer is not as long as it promised to be")
         told = None if promised is not None else length
-        head = write_head(status, fields, keep_alive=self.keep_alive, length=told)
+        head = write_head(status, fields, keep_alive=self.keep_alive, length=told, secure=self._connection.is_secure)
         self._connection.left = self._connection.send_some([head, *pieces])
 
     def _stream(self, answer: Iterable[bytes], fields: Fields) -> None:
         """An answer that is sent while it is made; whatever raises leaves the promised length unreached."""
         if isinstance(self._body, Body) and not self._body.ended:
             self.keep_alive = False
-        pending = write_head(self.status, fields, keep_alive=self.keep_alive)
+        pending = write_head(self.status, fields, keep_alive=self.keep_alive, secure=self._connection.is_secure)
         for piece in answer:
             left = self._connection.send_some([pending, piece]) if pending else memoryview(piece)
             pending = b""

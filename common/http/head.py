@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -121,17 +121,42 @@ def _date(second: int) -> str:
     return time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(second))
 
 
-def write_head(status: int, fields: Iterable[tuple[str, str]], *, keep_alive: bool, length: int | None = None) -> bytes:
+# What goes with every answer that does not say otherwise: it is kept by nobody, is what it says it is, and is no page
+# that could load or be framed (RFC 9111 section 5.2.2.5, the Fetch and CSP specifications).
+_GUARDS: Final = {
+    "cache-control": "Cache-Control: no-store\r\n",
+    "x-content-type-options": "X-Content-Type-Options: nosniff\r\n",
+    "content-security-policy": "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n",
+}
+_ALL_GUARDS: Final = "".join(_GUARDS.values())
+_ONLY_TLS: Final = "Strict-Transport-Security: max-age=31536000\r\n"
+"""For browsers that were here over TLS once (RFC 6797)."""
+
+
+def _guards(fields: Sequence[tuple[str, str]]) -> str:
+    told = {name.lower() for name, _ in fields} & _GUARDS.keys()
+    return "".join(line for name, line in _GUARDS.items() if name not in told) if told else _ALL_GUARDS
+
+
+def write_head(
+    status: int,
+    fields: Sequence[tuple[str, str]],
+    *,
+    keep_alive: bool,
+    length: int | None = None,
+    secure: bool = False,
+) -> bytes:
     """An answer's head with its empty line; ``length`` is added where the fields do not tell it."""
     lines = [f"{name}: {value}\r\n" for name, value in fields]
     if length is not None and status not in _NO_BODY:
         lines.append(f"Content-Length: {length}\r\n")
     if not keep_alive:
         lines.append("Connection: close\r\n")
+    guards = _guards(fields) + (_ONLY_TLS if secure else "")
     text = "".join((_status_line(status), _date(int(time.time())), *lines, "\r\n"))
     if text.count("\n") != len(lines) + 3 or text.count("\r") != len(lines) + 3:
         raise ValueError("a field of the answer's head holds the end of a line")
-    return text.encode("latin-1")
+    return f"{text[:-2]}{guards}\r\n".encode("latin-1")
 
 
 def bodiless(method: str, status: int) -> bool:

@@ -29,6 +29,8 @@ class Limits:
     """Requests that wait for a thread before more are refused."""
     refused: Callable[[], object] = lambda: None
     """Called for each request that is refused since too many wait."""
+    not_admitted: Callable[[str, str], object] = lambda _address, _why: None
+    """Called for each connection that TLS refuses: its address, and why."""
     connections: int = 4096
     linger: int = 64 * 2**20
     """Bytes of a refused message that are read and dropped, so that its sender hears why."""

@@ -172,6 +172,7 @@ class Server:
             return
         except NotAdmitted as refused:
             log.warning("refused a TLS connection from %s: %s", connection.peer, refused)
+            self._limits.not_admitted(connection.peer, str(refused))
             self._close(connection)
             return
         if events:

@@ -88,6 +88,16 @@ TABLE: Final = (
     Row(Gauge, "audit_last_record_seconds", (), "When the last audit record was kept, since 1970.", "max"),
     Row(Gauge, "audit_verified", (), "Whether the audit trail was whole when last verified.", "mostrecent"),
     Row(Gauge, "audit_verified_seconds", (), "When that was, since 1970.", "mostrecent"),
+    Row(Counter, "audit_spooled_total", ("service",), "Audit records kept."),
+    Row(Counter, "audit_sent_total", ("destination",), "Audit records that an audit repository has confirmed."),
+    Row(
+        Counter,
+        "audit_failures_total",
+        ("where",),
+        "What went wrong with audit records: spool (not kept), record (done without one), delivery, damage.",
+    ),
+    Row(Gauge, "audit_waiting", ("destination",), "Audit records that wait to be confirmed.", "mostrecent"),
+    Row(Gauge, "audit_oldest_seconds", ("destination",), "Age of the oldest audit record that waits.", "mostrecent"),
     Row(Gauge, "build_info", ("version",), "The version that runs; always 1.", "max"),
 )
 
@@ -286,6 +296,28 @@ def audit_verified(whole: bool, at: float) -> None:
     """Say how the audit trail was found, and when."""
     _child("audit_verified").set(whole)
     _child("audit_verified_seconds").set(at)
+
+
+def audit_spooled(service: str, count: int) -> None:
+    """Count audit records that were kept."""
+    if count:
+        _child("audit_spooled_total", service).inc(count)
+
+
+def audit_sent(destination: str, count: int) -> None:
+    """Count audit records that have arrived."""
+    _child("audit_sent_total", destination).inc(count)
+
+
+def audit_failed(where: str) -> None:
+    """Count what went wrong: `spool`, `record`, `delivery`, `damage`."""
+    _child("audit_failures_total", where).inc()
+
+
+def audit_waiting(destination: str, records: int, oldest: float) -> None:
+    """Say how many audit records wait, and how old the oldest is (seconds)."""
+    _child("audit_waiting", destination).set(records)
+    _child("audit_oldest_seconds", destination).set(oldest)
 
 
 def render() -> bytes:

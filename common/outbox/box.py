@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -102,10 +101,8 @@ class Outbox:
 
 
 def tls_of(settings: Settings) -> Tls | None:
-    """What receivers of answers are checked with."""
-    if settings.async_ca_file:
-        return ssl.create_default_context(cafile=settings.async_ca_file)
-    return of_client(settings.tls_files)
+    """What receivers of answers are checked with, and shown where they ask who calls; Unusable."""
+    return of_client(settings.tls_files_towards(settings.async_ca_file))
 
 
 def patience(settings: Settings) -> Patience:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from common.audit import account
 from common.model import RegistryResponse
 from common.observe import correlation, metrics
 from common.soap.addressing import Endpoint
@@ -94,9 +95,11 @@ class Reply:
 
 
 def outcome(response: RegistryResponse) -> str:
-    """One word for logs and metrics; each error is counted."""
+    """One word for logs and metrics; each error is counted, and told to the account."""
+    problems = account.current().problems
     for error in response.errors:
         metrics.error(error.code)
+        problems.append(error.code)
     return response.status.name.title().replace("_", "")
 
 

@@ -12,7 +12,10 @@ from common.settings import Settings
 from common.soap.envelope import Envelope, own_blocks
 from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
-from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Verifier, read_issuers
+from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, read_issuers
+from common.xua.caller import SAML, read_caller
+
+ASSERTION: Final = f"{{{SAML}}}Assertion"
 
 
 class CannotIdentify(Exception):  # noqa: N818
@@ -25,6 +28,18 @@ class Callers:
     def __init__(self, verifier: Verifier | None, systems: Allowed, *, required: bool) -> None:
         self._verifier, self._systems, self._required = verifier, systems, required
         self.understood: Final[Collection[str]] = (SECURITY,) if verifier is not None else ()
+
+    def system(self, peer: Peer | None, caller: Caller | None) -> Peer | None:
+        """The peer, where it is a system that acts for itself."""
+        listed = bool(self._systems.fingerprints or self._systems.names)
+        return peer if caller is None and listed and peer is not None and peer in self._systems else None
+
+    def told(self, envelope: Envelope) -> Caller | None:
+        """The user of a message that was verified when it came, and has been kept since."""
+        found = [
+            each for block in own_blocks(envelope.header) if block.tag == SECURITY for each in block.iter(ASSERTION)
+        ]
+        return read_caller(found[0], 0.0) if self._verifier is not None and len(found) == 1 else None
 
     def identify(self, envelope: Envelope, peer: Peer | None) -> Caller | None:
         """The user; None where none is told of, and need not be. SoapFault."""
@@ -43,7 +58,7 @@ class Callers:
             raise SoapFault(refused.kind, refused.told) from refused
 
 
-def callers(settings: Settings, url: str) -> Callers:
+def callers(settings: Settings, service: str, url: str) -> Callers:
     """As settings say, for a service at this address; CannotIdentify."""
     if settings.xua == "off":
         return Callers(None, Allowed(), required=False)
@@ -62,6 +77,10 @@ def callers(settings: Settings, url: str) -> Callers:
     parts = urlsplit(url)
     more = (each.strip() for each in settings.xua_audiences.split(","))
     audiences = frozenset(filter(None, (url, f"{parts.scheme}://{parts.netloc}", *more)))
-    return Callers(
-        Verifier(Policy(issuers, audiences, settings.xua_skew)), systems, required=settings.xua == "required"
-    )
+    place = settings.data / f"assertions-{service}.seen"
+    try:
+        seen = Seen(place)
+    except OSError as error:
+        raise CannotIdentify(f"{place}: {error.strerror}") from error
+    policy = Policy(issuers, audiences, settings.xua_skew, of_one_partner=settings.xua_replay == "certificate")
+    return Callers(Verifier(policy, seen), systems, required=settings.xua == "required")

@@ -15,18 +15,18 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from common import wsdl
+from common.audit import account
 from common.observe import correlation, metrics, slow, spans, stages
 from common.observe.stages import Stage
 from common.settings import Settings
-from common.soap.addressing import Way, way_of
+from common.soap.addressing import way_of
 from common.soap.content_type import ContentType, MimeError
-from common.soap.envelope import Envelope
-from common.soap.faults import SoapFault
+from common.soap.faults import RECEIVER, SoapFault
 from common.soap.mime import MimeLimits
 from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader, RootPart
 from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
-from common.tls import PEER, Peer
+from common.tls import PEER
 from common.web.answers import CORRELATION, HttpAnswer, Reply, Sending, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
 from common.web.callers import callers
@@ -43,6 +43,8 @@ from common.web.elsewhere import (
     prepared,
 )
 from common.web.message import Message, content_type_of, open_envelope, refused, transaction_of
+from common.web.pacing import Pacing, TooOften
+from common.web.recording import Audit, Heard, Recording
 
 log = logging.getLogger("portolan.door")
 
@@ -101,28 +103,19 @@ class Address:
     parts: Callable[[], AbstractContextManager[Parts]] = lambda: nullcontext(NoParts())
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What is known of a message while it is read, for the fault that may end it.
-
-    ``way`` is set once nothing more of the message has to come: whoever is still sending listens for the answer.
-    """
-
-    label: str = "unknown"
-    peer: Peer | None = None
-    envelope: Envelope | None = None
-    way: Way | None = None
-
-
 class Door:
     """The HTTP face of an ``Address``."""
 
-    def __init__(self, address: Address, settings: Settings, outbox: Outbox | None = None) -> None:
-        """Without an ``outbox`` answers are sent in the HTTP response only."""
+    def __init__(
+        self, address: Address, settings: Settings, outbox: Outbox | None = None, audit: Audit | None = None
+    ) -> None:
+        """Without an ``outbox`` answers are sent in the HTTP response only; without ``audit`` nothing is recorded."""
         self._address = address
+        self._recording = Recording(audit)
         self._outbox = outbox
         self._settings = settings
-        self._callers = callers(settings, address.url)
+        self._callers = callers(settings, address.service, address.url)
+        self._pacing = Pacing.of(settings.client_rate, settings.client_burst, settings.client_failures)
         self._served: Mapping[str, Transaction] = {row.action: row for row in address.transactions}
         self._xml = XmlLimits(
             max_bytes=settings.max_metadata_bytes,
@@ -182,6 +175,7 @@ class Door:
         with (
             correlation.bind(correlation.accepted(environ.get(_CORRELATION))),
             metrics.in_flight(service),
+            self._recording.account(),
         ):
             started = time.perf_counter()
             watch = stages.sample(service, spans.asked(environ), small=_is_small(environ))
@@ -204,15 +198,16 @@ class Door:
             return response
 
     def _answered(self, environ: dict[str, Any]) -> tuple[HttpAnswer, str, str]:
-        heard = _Heard(peer=environ.get(PEER))
+        heard = Heard(peer=environ.get(PEER), address=environ.get("REMOTE_ADDR", ""))
         try:
+            self._pacing.admit(environ)
             with self._address.parts() as parts:
                 message = self._receive(environ, parts, heard)
                 heard.label, heard.envelope, heard.way = message.transaction.label, message.envelope, message.way
                 if message.way is not None and message.way.reply is not None:
-                    response, outcome = self._elsewhere(message, parts)
+                    response, outcome = self._elsewhere(message, parts, heard)
                     return response, heard.label, outcome
-                reply = self._carried_out(message, parts)
+                reply = self._carried_out(message, parts, heard)
             stages.enter(Stage.SERIALISE)
             mtom = message.mtom
             packed = not mtom and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -220,10 +215,11 @@ class Door:
             response = send(reply, message.transaction, relates_to, mtom=mtom, packed=packed)
         except SoapFault as fault:
             log.warning("refused: %s", fault.reason)
-            return self._faulted(fault, heard), heard.label, "Fault"
+            self._pacing.note(environ, fault)
+            return self._faulted(self._recording.refused(fault, heard), heard), heard.label, "Fault"
         return response, heard.label, reply.outcome
 
-    def _elsewhere(self, message: Message, parts: Parts) -> tuple[HttpAnswer, str]:
+    def _elsewhere(self, message: Message, parts: Parts, heard: Heard) -> tuple[HttpAnswer, str]:
         """202 for a request whose answer is kept, or dropped where nobody wants it; and what came of it."""
         assert message.way is not None
         assert message.way.reply is not None
@@ -232,7 +228,7 @@ class Door:
             if not endpoint.is_nowhere:
                 keep_request(self._kept_in(), message, endpoint)
             return accepted(), "Accepted"
-        reply = self._carried_out(message, parts)
+        reply = self._carried_out(message, parts, heard)
         if endpoint.is_nowhere:
             for document in reply.documents:
                 document.close()
@@ -244,7 +240,7 @@ class Door:
         assert self._outbox is not None  # else no address would have been taken
         return self._outbox
 
-    def _faulted(self, fault: SoapFault, heard: _Heard) -> HttpAnswer:
+    def _faulted(self, fault: SoapFault, heard: Heard) -> HttpAnswer:
         """The fault on its way: in the HTTP response, or 202 when it is kept for the address that wants it."""
         way, envelope = heard.way, heard.envelope
         if way is not None and way.fault is not None and envelope is not None and not isinstance(fault, NotAnswerable):
@@ -260,6 +256,9 @@ class Door:
         response = send_fault(fault)
         if isinstance(fault, TooLarge | TooSlow):
             response.headers["Connection"] = "close"
+        if isinstance(fault, TooOften):
+            metrics.refused(self._address.service)
+            response.headers["Retry-After"] = str(int(fault.seconds) + 1)
         return response
 
     def prepared(self, content_type: str, data: bytes) -> Prepared:
@@ -267,21 +266,40 @@ class Door:
         # Who asks was verified when it came; by now the assertion may have expired.
         envelope = open_envelope(data, None, self._xml, self._callers.understood)
         message = Message(
-            transaction_of(envelope, self._served), envelope, content_type == MTOM_REQUEST, way_of(envelope)
+            transaction_of(envelope, self._served),
+            envelope,
+            content_type == MTOM_REQUEST,
+            way_of(envelope),
+            self._callers.told(envelope),
         )
         way = message.way
         assert way is not None  # else it would not have been kept
-        try:
-            with self._address.parts() as parts:
-                reply = self._carried_out(message, parts)
-        except SoapFault as fault:
-            return prepared(send_fault(fault, endpoint=way.fault or way.reply), way.fault or way.reply)
+        heard = Heard(
+            message.transaction.label,
+            transaction=message.transaction,
+            envelope=envelope,
+            way=way,
+            caller=message.caller,
+        )
+        with self._recording.account():
+            try:
+                with self._address.parts() as parts:
+                    reply = self._carried_out(message, parts, heard)
+            except SoapFault as fault:
+                told = self._recording.refused(fault, heard)
+                return prepared(send_fault(told, endpoint=way.fault or way.reply), way.fault or way.reply)
         relates_to = envelope.message_id
         transaction = message.transaction
         response = send(reply, transaction, relates_to, mtom=message.mtom, packed=False, endpoint=way.reply)
         return prepared(response, way.reply)
 
-    def _carried_out(self, message: Message, parts: Parts) -> Reply:
+    def _carried_out(self, message: Message, parts: Parts, heard: Heard) -> Reply:
+        """The transaction's answer, which is in the audit trail by then."""
+        return self._recording.carried_out(
+            message.transaction, heard, lambda: self._acted(message, parts), self._address.fail
+        )
+
+    def _acted(self, message: Message, parts: Parts) -> Reply:
         """The transaction's answer; a breakdown of ours becomes one too, without detail."""
         stages.enter(Stage.RULES)
         try:
@@ -294,9 +312,10 @@ class Door:
             told.relates_to = message.envelope.message_id
             raise told from error
         except Exception as error:
+            account.current().problems.append(RECEIVER.code)
             return self._address.fail(message.transaction, error, correlation.current())
 
-    def _receive(self, environ: dict[str, Any], parts: Parts, heard: _Heard) -> Message:
+    def _receive(self, environ: dict[str, Any], parts: Parts, heard: Heard) -> Message:
         content_type, mtom = content_type_of(environ.get("CONTENT_TYPE"))
         chunks = read_body(
             environ,
@@ -311,12 +330,13 @@ class Door:
         except MimeError as error:
             raise refused(error) from error
 
-    def _opened(self, data: bytes, charset: str | None, heard: _Heard, *, mtom: bool) -> Message:
+    def _opened(self, data: bytes, charset: str | None, heard: Heard, *, mtom: bool) -> Message:
         """The message in these bytes, and the way that its answer goes; SoapFault."""
         with stages.aside(Stage.PARSE):
             envelope = open_envelope(data, charset, self._xml, self._callers.understood)
+        heard.transaction = self._served.get(envelope.action)
         try:
-            caller = self._callers.identify(envelope, heard.peer)
+            caller = heard.caller = self._callers.identify(envelope, heard.peer)
             way = way_of(envelope)
             if way is not None:
                 check(way, self._outbox)
@@ -324,7 +344,8 @@ class Door:
             fault.relates_to = envelope.message_id
             raise
         try:
-            return Message(transaction_of(envelope, self._served), envelope, mtom, way, caller)
+            system = self._callers.system(heard.peer, caller)
+            return Message(transaction_of(envelope, self._served), envelope, mtom, way, caller, system)
         except SoapFault:
             heard.envelope, heard.way = envelope, way
             raise
@@ -338,7 +359,7 @@ class Door:
                 fault.reason += " Large documents have to be sent with MTOM."
             raise
 
-    def _multipart(self, content_type: ContentType, chunks: Iterator[bytes], parts: Parts, heard: _Heard) -> Message:
+    def _multipart(self, content_type: ContentType, chunks: Iterator[bytes], parts: Parts, heard: Heard) -> Message:
         """The root part opened as soon as it is there, documents passed on while they come."""
         reader = MtomReader(content_type, self._mime)
         message: Message | None = None

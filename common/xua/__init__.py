@@ -3,6 +3,7 @@
 from common.caller import Caller, Coded
 from common.xua.issuers import BadIssuers, Issuers, read_issuers
 from common.xua.refusal import NotIdentified
+from common.xua.seen import Seen
 from common.xua.verifying import SECURITY, Policy, Verifier
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Issuers",
     "NotIdentified",
     "Policy",
+    "Seen",
     "Verifier",
     "read_issuers",
 ]

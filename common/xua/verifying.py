@@ -28,6 +28,7 @@ from common.soap.faults import WSSE, FaultKind
 from common.xua.caller import SAML, TooMuch, read_caller, text_of
 from common.xua.issuers import Issuers
 from common.xua.refusal import NotIdentified
+from common.xua.seen import Found, Seen
 
 SECURITY: Final = f"{{{WSSE}}}Security"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -67,6 +68,8 @@ class Policy:
     audiences: frozenset[str]
     skew: float = 60.0
     longest: float = 86_400.0
+    of_one_partner: bool = True
+    """Whether an assertion counts on connections of the certificate only that it came with first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +90,25 @@ class Verifier:
     and only its conditions are.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, seen: Seen | None = None) -> None:
+        """``seen`` is what other processes know as well."""
         self._policy = policy
+        self._seen = seen or Seen()
         self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, tuple[Caller, _Conditions]] = OrderedDict()
-        self._ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, str], tuple[Caller, _Conditions]] = OrderedDict()
 
     def verify(self, root: etree._Element, security: etree._Element | None, now: float, holder: str = "") -> Caller:
         """Who asks; NotIdentified. ``holder`` is the SHA-256, in hex, of the certificate of whoever is connected."""
         assertion = _the_assertion(root, security)
         data = etree.tostring(assertion, with_tail=False)
-        name = hashlib.sha256(data).digest()
+        name = hashlib.sha256(data).digest(), holder
         with self._lock:
             found = self._known.get(name)
         if found is None:
             found = self._verified(data, now)
-            self._remember(name, *found)
         caller, conditions = found
         self._check(conditions, now, holder)
+        self._remember(name, found, now)
         return caller
 
     def _verified(self, data: bytes, now: float) -> tuple[Caller, _Conditions]:
@@ -123,16 +127,25 @@ class Verifier:
         except TooMuch as error:
             raise _refused(faults.INVALID_TOKEN, "The assertion has more, or longer, values than are taken.") from error
 
-    def _remember(self, name: bytes, caller: Caller, conditions: _Conditions) -> None:
-        """One ID is one assertion: another under the same ID is a forgery, or a mistake of its issuer's."""
-        named = (caller.issuer, caller.assertion_id)
+    def _remember(self, name: tuple[bytes, str], found: tuple[Caller, _Conditions], now: float) -> None:
+        """One ID is one assertion: another under the same ID is a forgery, or a mistake of its issuer's.
+
+        Whoever else comes with it has taken it from somebody (ITI TF-2 3.40.4.1.3).
+        """
+        if name in self._known:
+            return
+        caller, conditions = found
+        presenter = name[1] if self._policy.of_one_partner and conditions.bearer else ""
+        until = conditions.until + self._policy.skew
+        known = self._seen.note(caller.issuer, caller.assertion_id, name[0], presenter, until, now)
+        if known is Found.OTHER_CONTENT:
+            raise _refused(faults.INVALID_TOKEN, "Another assertion with the same ID has been used.")
+        if known is Found.OTHER_PRESENTER:
+            raise _refused(faults.INVALID_TOKEN, "The assertion has been used with another certificate.")
         with self._lock:
-            if self._ids.setdefault(named, name) != name:
-                raise _refused(faults.INVALID_TOKEN, "Another assertion with the same ID has been used.")
-            self._known[name] = (caller, conditions)
-            for kept in (self._known, self._ids):
-                while len(kept) > _REMEMBERED:
-                    kept.popitem(last=False)
+            self._known[name] = found
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
 
     def _check(self, conditions: _Conditions, now: float, holder: str) -> None:
         skew = self._policy.skew

@@ -24,6 +24,7 @@ from auditing.verifying import verify as verified_trail
 from common.clock import utc_now
 from common.standard.nhs import nhs_number_problem
 from console.cli import config_option, settings
+from console.commands.audit_spool import spool
 from console.database import audit_database, ready_audit_database
 from console.development_ca import write_secret
 from console.failure import Failure
@@ -41,10 +42,13 @@ _MOST: Final = 1_000_000
 
 @click.group()
 def audit() -> None:
-    """Read and verify the audit trail that the audit record repository keeps (`portolan serve audit`).
+    """Look after records on their way (`spool`), and the trail that the audit record repository keeps.
 
-    Whoever reads it is recorded in it: the user of this machine, what they asked for, and about whom.
+    Whoever reads the trail is recorded in it: the user of this machine, what they asked for, and about whom.
     """
+
+
+audit.add_command(spool)
 
 
 @audit.command("key")

@@ -9,23 +9,29 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 
 from common.db import Database
 from common.mllp import Handler, Listening, MllpServer
+from common.mllp.sender import SENDER
 from common.observe import spans
 from common.observe.logging import configure
 from common.observe.workers import DIRECTORY
 from common.settings import Settings
 from common.settings_types import split_bind
+from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
+
+if TYPE_CHECKING:
+    from common.audit.auditor import Asker, Auditor
+    from console.serving.auditing import Auditing
 
 log = logging.getLogger("portolan.feeds")
 
@@ -46,15 +52,32 @@ class Source:
     bind: Callable[[Settings], str]
     what: str = "patient feeds"
 
+    @property
+    def name(self) -> str:
+        """What the audit trail calls it."""
+        return f"{self.service}-mllp"
+
+    def url(self, settings: Settings) -> str:
+        """Where it listens, as records have it."""
+        return f"mllp://{self.bind(settings)}"
+
     def open_store(self, settings: Settings) -> Database:
         """The service's database."""
         opened: Database = importlib.import_module(self.app).open_store(settings)
         return opened
 
-    def handler(self, settings: Settings, database: Database) -> Handler:
+    def handler(self, settings: Settings, database: Database, auditor: Auditor | None = None) -> Handler:
         """What carries out a message."""
-        answer: Handler = importlib.import_module(self.app).create_feed(settings, database).answer
-        return answer
+        feed = importlib.import_module(self.app).create_feed(settings, database, auditor)
+        asker: Callable[[str, str], Asker] = importlib.import_module("common.audit.auditor").Asker
+
+        def handle(message: bytes) -> bytes:
+            sender = SENDER.get()
+            who = asker(sender.address, sender.peer.subject if sender.peer is not None else "")
+            answer: bytes = feed.answer(message, who)
+            return answer
+
+        return handle
 
     def is_ready(self, database: Database) -> bool:
         """Whether the database's schema is this release's."""
@@ -68,14 +91,15 @@ class Source:
     def see_that_it_can(self, settings: Settings) -> None:
         """Failure for certificates that cannot be used."""
         try:
-            listening(self, settings).tls()
-        except (OSError, ssl.SSLError) as error:
-            told = f"Patient feeds cannot be served over TLS: {error.strerror or error}."
-            raise Failure(told, "See PORTOLAN_MLLP_TLS_CERTIFICATE, …_KEY and …_CLIENT_CA.", code=HOPELESS) from error
+            listening(self, settings)
+        except Unusable as error:
+            told = f"Patient feeds cannot be served over TLS: {error}."
+            raise Failure(told, "See PORTOLAN_MLLP_TLS_…, and PORTOLAN_TLS_… without them.", code=HOPELESS) from error
 
-    def serve(self, settings: Settings, database: Database, listener: socket.socket | None) -> None:
+    def serve(self, settings: Settings, database: Database, listener: socket.socket | None, auditing: Auditing) -> None:
         """Serve in this process until SIGTERM; OSError where it cannot listen."""
-        asyncio.run(_serve(MllpServer(listening(self, settings), self.handler(settings, database)), listener))
+        handler = self.handler(settings, database, auditing.auditor)
+        asyncio.run(_serve(MllpServer(listening(self, settings), handler), listener))
 
 
 @dataclass(frozen=True)
@@ -96,10 +120,22 @@ class Trail(Source):
         except app.CannotReceive as error:
             raise Failure(f"Audit records cannot be received: {error}.", code=HOPELESS) from error
 
-    def serve(self, settings: Settings, database: Database, listener: socket.socket | None) -> None:
+    @property
+    def name(self) -> str:
+        """What the audit trail calls it."""
+        return f"{self.service}-syslog"
+
+    def url(self, settings: Settings) -> str:
+        """Where it listens, as records have it."""
+        return f"syslog://{self.bind(settings)}"
+
+    def serve(
+        self, settings: Settings, database: Database, listener: socket.socket | None, _auditing: Auditing
+    ) -> None:
         """Receive until SIGTERM."""
         assert listener is not None  # its service is started first
-        receiver = importlib.import_module(self.app).create_receiver(settings, database, listener)
+        refused = importlib.import_module("console.serving.auditing").not_admitted
+        receiver = importlib.import_module(self.app).create_receiver(settings, database, listener, refused)
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
@@ -138,9 +174,16 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     os.environ[DIRECTORY] = str(metrics)
     metrics.mkdir(parents=True, exist_ok=True)
     importlib.import_module(source.app)
+    auditing = _auditing()
     _await_schema(source, settings, supervisor)
     source.see_that_it_can(settings)
-    _Keeper(source, settings, supervisor, listener).run()
+    with auditing.life(settings, source.name, source.url(settings)):
+        _Keeper(source, settings, supervisor, listener).run()
+
+
+def _auditing() -> ModuleType:
+    """Imported late: it counts what it does, and metrics look for their directory when they are imported."""
+    return importlib.import_module("console.serving.auditing")
 
 
 class _Keeper:
@@ -208,19 +251,21 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
     """Serve in this process; its exit code."""
     observe(source.service, settings, source.threads(settings))
     database = source.open_store(settings)
+    auditing = _auditing().begin(settings, source.name, source.url(settings))
     try:
-        source.serve(settings, database, listener)
+        source.serve(settings, database, listener, auditing)
     except OSError as error:
         log.error("%s cannot be served on %s: %s", source.what, source.bind(settings), error.strerror)
         return 1
     finally:
         database.close()
+        auditing.end()
         spans.close()
     return 0
 
 
 def listening(source: Source, settings: Settings) -> Listening:
-    """Where and how to listen, as the settings say."""
+    """Where and how to listen, as the settings say; Unusable."""
     host, port = split_bind(source.bind(settings))
     return Listening(
         host=host,
@@ -230,9 +275,8 @@ def listening(source: Source, settings: Settings) -> Listening:
         idle=settings.mllp_idle_timeout,
         message=settings.mllp_message_timeout,
         threads=settings.mllp_threads,
-        certificate=settings.mllp_tls_certificate,
-        key=settings.mllp_tls_key,
-        client_ca=settings.mllp_tls_client_ca,
+        tls=of_server(settings.mllp_tls_files),
+        not_admitted=_auditing().not_admitted,
     )
 
 

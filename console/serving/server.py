@@ -34,20 +34,19 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     end_with_parent()
     _prepare(service, settings, migrate)
     make = getattr(importlib.import_module("console.wsgi"), service.name)
+    # Imported here: it counts what it does, and metrics look for their directory when they are imported.
+    auditing = importlib.import_module("console.serving.auditing")
     limits = Limits(
         service.threads(settings),
         idle=settings.idle_timeout,
         total=settings.request_timeout,
         refused=refusals(service.name),
+        not_admitted=auditing.not_admitted,
     )
+    places = _places(service, settings)
     try:
-        serve(
-            make,
-            _places(service, settings),
-            workers=settings.workers(service.name),
-            limits=limits,
-            stop_seconds=STOP_SECONDS,
-        )
+        with auditing.life(settings, service.name, service.url(settings)):
+            serve(make, places, workers=settings.workers(service.name), limits=limits, stop_seconds=STOP_SECONDS)
     except CannotServe as error:
         raise Failure(f"The {service.name} cannot listen on {service.bind(settings)}: {error}.") from error
 
@@ -118,7 +117,7 @@ def _see_that_callers_can_be_identified(service: Service, settings: Settings) ->
     from common.web.callers import CannotIdentify, callers
 
     try:
-        callers(settings, service.url(settings))
+        callers(settings, service.name, service.url(settings))
     except CannotIdentify as error:
         raise Failure(f"Callers cannot be identified: {error}.", "Correct that file.", code=HOPELESS) from error
 

@@ -86,7 +86,7 @@ class Feeds(Service):
 
     def told(self, settings: Settings) -> str:
         """One line for whoever started it."""
-        tls = "MLLP over TLS" if settings.mllp_tls_certificate else "MLLP"
+        tls = "MLLP over TLS" if settings.mllp_tls_files.certificate else "MLLP"
         return f"{self.title:<10}  {self.bind(settings)}  (patient identity feeds, {tls}; {self.describe(settings)})"
 
 

@@ -286,7 +286,7 @@ def test_n13_a_receiver_that_hangs_holds_up_nobody(services: Services) -> None:
             quick.wait(number + 1, 5)
         assert services.find("x").status == 200
 
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 7.5  # who holds on does so for eight seconds
 
 
 def test_the_same_request_again_is_answered_again_with_the_same_answer(services: Services) -> None:

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from common.tls import Files, Role
+from common.tls.contexts import made
 from tests.factories import a_patient_id
 from tests.feeds import a_pas, admitted
 from tests.running import Pair, a_pair, descendants
 from tests.servers.fixtures import do_without
-from tests.servers.process import eventually
+from tests.servers.process import eventually, free_port
+from tests.service.test_mutual_tls import Pki
 
 
 @pytest.fixture
@@ -122,6 +125,47 @@ def test_with_tls_only_clients_with_a_certificate_of_the_ca_get_in(pair: Pair, t
         plain.write(b"\x0b" + admitted(a_patient_id()) + b"\x1c\r")
         with pytest.raises((ConnectionError, AssertionError)):
             plain.read()
+
+
+def test_with_the_certificates_of_all_services_it_follows_their_lists(pair: Pair, tmp_path: Path) -> None:
+    """One certificate, trust, list of peers and revocation list for SOAP and MLLP (ITI TF-2 3.19)."""
+    pki, peers = Pki(tmp_path / "pki"), tmp_path / "peers"
+    node, pas, portal, revoked = (pki.issue(each, "localhost") for each in ("node", "pas", "portal", "revoked"))
+    pki.authority.revoke(revoked.read_bytes())
+    peers.write_text("name:pas\nname:revoked\n")
+    pair.registry.environment |= {
+        "PORTOLAN_TLS_CERTIFICATE": str(node),
+        "PORTOLAN_TLS_TRUST": pki.ca,
+        "PORTOLAN_TLS_CRL": str(pki.folder / "crl.pem"),
+        "PORTOLAN_TLS_PEERS": str(peers),
+        "PORTOLAN_REGISTRY_PROBE_BIND": f"127.0.0.1:{pair.registry.port}",
+        "PORTOLAN_REGISTRY_BIND": f"127.0.0.1:{free_port()}",
+    }
+    pair.registry.start()
+
+    def tries(certificate: Path | None) -> str:
+        context = made(Files(str(certificate) if certificate else "", trust=pki.ca), Role.CLIENT)
+        with a_pas(pair.mllp, context) as connection:
+            return connection.send(admitted(a_patient_id())).code
+
+    def refused(certificate: Path | None, why: str) -> None:
+        with pytest.raises((OSError, AssertionError)):
+            tries(certificate)
+        eventually(lambda: why in pair.registry.log.read_text(), why)
+
+    assert tries(pas) == "AA"
+    refused(None, "the other side gave no certificate")
+    refused(revoked, "the certificate was refused: it was revoked")
+    refused(portal, "is trusted, but not on the list of those who may connect")
+
+    with a_pas(pair.mllp, made(Files(str(pas), trust=pki.ca), Role.CLIENT)) as kept:
+        assert kept.send(admitted(a_patient_id())).code == "AA"
+        peers.write_text("name:portal\n")
+        time.sleep(1.2)  # files are looked at once a second
+        assert kept.send(admitted(a_patient_id())).code == "AA"
+        assert kept.is_closed()
+    refused(pas, "is trusted, but not on the list of those who may connect")
+    assert tries(portal) == "AA"
 
 
 def test_a_certificate_that_is_not_there_is_told_at_once(pair: Pair, tmp_path: Path) -> None:
