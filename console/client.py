@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from common.audit.auditor import Auditor
+from common.audit.opening import open_auditor
 from common.client import DocumentAdministrator, DocumentConsumer, DocumentSource, PatientIdentity, QueryRefused
 from common.codes import SHIPPED, CodesError, CodeSets, load
 from common.model import DocumentEntry
@@ -46,6 +48,15 @@ def _assertion(settings: Settings) -> Callable[[], bytes] | None:
     return read
 
 
+def _audit(settings: Settings) -> Auditor | None:
+    """What records what is asked, as long as the command runs; what is recorded is sent at its end, or by services."""
+    auditor = open_auditor(settings, "command-line", brief=True)
+    context = click.get_current_context(silent=True)
+    if auditor is not None and context is not None:
+        context.call_on_close(auditor.close)
+    return auditor
+
+
 def consumer(settings: Settings) -> DocumentConsumer:
     """Finds in the Registry, and fetches from every repository whose address is known."""
     _traced(settings)
@@ -56,6 +67,7 @@ def consumer(settings: Settings) -> DocumentConsumer:
         answer_timeout=settings.request_timeout,
         tls=_tls(settings),
         assertion=_assertion(settings),
+        audit=_audit(settings),
     )
 
 
@@ -69,6 +81,7 @@ def source(settings: Settings) -> DocumentSource:
         answer_timeout=settings.request_timeout,
         tls=_tls(settings),
         assertion=_assertion(settings),
+        audit=_audit(settings),
     )
 
 
@@ -83,6 +96,7 @@ def administrator(settings: Settings) -> DocumentAdministrator:
         answer_timeout=settings.request_timeout,
         tls=_tls(settings),
         assertion=_assertion(settings),
+        audit=_audit(settings),
     )
 
 

@@ -163,12 +163,12 @@ class Search:
         if guard is None or act is None:
             told = "access is not judged here" if guard is None else "there is no such act"
             return refusal([Objection(ErrorCode.XDSRegistryError, ACT, told)], correlation, name)
-        self._reader.ask(lambda work: guard.require(work, who, Act.JUDGE))
         unique_ids = list(question.given(UNIQUE_ID))
         if unique_ids:
-            found = self._reader.ask(lambda work: guard.verdicts(work, subject, act, unique_ids))
+            found = self._reader.ask(lambda work: guard.verdicts(work, who, subject, act, unique_ids))
             tell_of(found)
         else:
+            self._reader.ask(lambda work: guard.require(work, who, Act.JUDGE))
             decision = guard.may(subject, act, question.given(CONCERNS))
             found = [Verdict(decision.allowed, decision.rule, emergency=decision.emergency)]
         written = [write_verdict(each, f"urn:portolan:verdict:{number}") for number, each in enumerate(found, 1)]

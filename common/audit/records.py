@@ -197,7 +197,7 @@ def with_correlation(
     if not details:
         return tuple(subjects)
     if not subjects:
-        return (Subject(correlation, "4", "4", events.REQUEST, details=details[:-1]),)
+        return (Subject(correlation, "4", "4", events.REQUEST, details=details),)
     last = subjects[-1]
     last.details = (*last.details, *details)
     return tuple(subjects)

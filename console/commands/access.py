@@ -320,7 +320,13 @@ def show_journal(as_json: bool) -> None:
 @click.option("--purpose", "purposes", multiple=True, metavar="CODE^SYSTEM", help="Why; repeatable.")
 @click.option("--reason", default="", help="Why it is an emergency.")
 @click.option("--assertion", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Who asks, as in FILE.")
-@click.option("--act", type=click.Choice([act.value for act in Act]), default="read", show_default=True)
+@click.option(
+    "--act",
+    type=click.Choice([act.value for act in Act]),
+    default="read",
+    show_default=True,
+    help="What they want to do.",
+)
 @click.option("--document", default="", metavar="UNIQUE_ID", help="Which document.")
 @click.option("--patient", default="", metavar="NHS_NUMBER", help="Whose record, where no document is named.")
 @click.option("--at", default="", metavar="TIME", help="When, in UTC; now when not given.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from common.access import AccessPolicy, Act, Decision, Document, Facts, Standing, What, Who, judge, standing
 from common.access.asking import Verdict
@@ -17,7 +18,7 @@ from registry.access import store
 from registry.access.store import Shared
 from registry.store.rows import organisations
 
-Marks = tuple[str, str, str, str]
+Marks = tuple[Any, ...]
 """Of an entry its class, its type, its confidentiality codes, its authors' organisations, as the columns have them."""
 
 
@@ -38,13 +39,18 @@ class Guard:
 
     def standing(self, work: Work, who: Who, patients: Iterable[str]) -> Standing:
         """Somebody's standing towards some patients: one round trip, and more only where something has changed."""
-        found = store.of_patients(work, patients, who.user)
+        return self.standings(work, (who,), patients)[0]
+
+    def standings(self, work: Work, asking: Sequence[Who], patients: Iterable[str]) -> list[Standing]:
+        """As ``standing``, of several of whom one at most is a user."""
+        user = next((who.user for who in asking if who.user), "")
+        found = store.of_patients(work, patients, user)
         if found.version != self._shared.version:
             self._shared = store.shared(work)
         shared = self._shared
-        listed = [shared.systems[name] for name in who.system if name in shared.systems]
+        listed = [shared.systems[name] for who in asking for name in who.system if name in shared.systems]
         listed += [found.user] if found.user is not None else []
-        self.learn(work, shared, [who.organisation, *(each.organisation for each in listed)])
+        self.learn(work, shared, [who.organisation for who in asking] + [each.organisation for each in listed])
         facts = Facts(
             shared.rights,
             tuple(found.relationships),
@@ -55,8 +61,16 @@ class Guard:
             shared.systems,
             found.persons,
         )
-        named = replace(who, organisation=shared.names.get(who.organisation, who.organisation))
-        return standing(named, facts, self._policy, self._now())
+        now = self._now()
+        return [
+            standing(
+                replace(who, organisation=shared.names.get(who.organisation, who.organisation)),
+                facts,
+                self._policy,
+                now,
+            )
+            for who in asking
+        ]
 
     def learn(self, work: Work, shared: Shared, names: Iterable[str]) -> None:
         """Have these organisations at hand; mostly they are."""
@@ -96,12 +110,18 @@ class Guard:
         found = [(judge(here, What(act), name), name) for name in patients]
         return next((each for each in found if not each[0].allowed), found[0])
 
-    def verdicts(self, work: Work, who: Who, act: Act, unique_ids: list[str]) -> list[Verdict]:
-        """On each registered document of these uniqueIds; of several entries that are current all have to allow it."""
+    def verdicts(self, work: Work, asker: Who, who: Who, act: Act, unique_ids: list[str]) -> list[Verdict]:
+        """On each registered document of these uniqueIds; of several entries that are current all have to allow it.
+
+        NotAllowed, where the one who asks may not ask for others.
+        """
         rows = store.by_unique_id(work, unique_ids)
         latest = {row.unique_id for row in rows if row.is_latest}
         rows = [row for row in rows if row.is_latest or row.unique_id not in latest]
-        here = self.standing(work, who, {row.patient_id for row in rows})
+        asking, here = self._both(work, asker, who, {row.patient_id for row in rows})
+        may_ask = judge(asking, What(Act.JUDGE), "")
+        if not may_ask.allowed:
+            raise NotAllowed(may_ask)
         marks = {row.entry_uuid: marks_of(row.marks[:4], row.marks[4]) for row in rows}
         documents = self.documents(work, marks.values())
         found: dict[str, Verdict] = {}
@@ -112,6 +132,12 @@ class Guard:
                     decision.allowed, decision.rule, row.unique_id, row.patient_id, decision.emergency
                 )
         return list(found.values())
+
+    def _both(self, work: Work, asker: Who, who: Who, patients: Iterable[str]) -> list[Standing]:
+        """Mostly a system asks for a user: then it is one round trip."""
+        if asker.user and who.user:
+            return [self.standing(work, asker, ()), self.standing(work, who, patients)]
+        return self.standings(work, (asker, who), patients)
 
 
 def marks_of(columns: tuple[str | None, ...], fragment: bytes | None) -> Marks:

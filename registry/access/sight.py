@@ -5,6 +5,7 @@ What is not seen is as if it were not there: neither it nor an Association to or
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,6 +22,10 @@ _MOST_NAMED: Final = 100
 _HAS_MEMBER: Final = AssociationType.HAS_MEMBER.value
 _ANY: Final = frozenset(status.value for status in AvailabilityStatus)
 _RECORD: Final = What(Act.SEARCH)
+_OWNERS: Final = 3  # where an entry's marks tell its authors' organisations
+
+Key = tuple[str, Marks | None]
+"""A patient, and the marks of an entry of theirs; None for whatever else there is."""
 
 
 class Sight(View):
@@ -33,10 +38,10 @@ class Sight(View):
         super().__init__(work)
         self._guard, self._who, self._naming = guard, who, naming
         self._standings: dict[str, Standing] = {}
-        self._decisions: dict[tuple[str, Marks | None], Decision] = {}
+        self._decisions: dict[Key, Decision] = {}
         self._shown: dict[str, bool] = {}
-        self._counts: dict[tuple[str, Marks | None], int] = {}
-        self._names: dict[tuple[str, Marks | None], set[str]] = {}
+        self._counts: Counter[Key] = Counter()
+        self._names: dict[Key, set[str]] = {}
         self._others: set[str] = set()
         self._may_search = False
         self.was_cut = False
@@ -69,36 +74,43 @@ class Sight(View):
         if found[0].kind is not DocumentEntry:
             return [each for each in found if self._decision((each.patient_id, None), each).allowed]
         keys = self._judged(found)
-        return [each for each, key in zip(found, keys, strict=True) if self._decision(key, each).shown]
+        if self._naming:
+            for each, key in zip(found, keys, strict=True):
+                self._names.setdefault(key, set()).add(each.entry_uuid)
+        counts = Counter(keys)
+        self._counts.update(counts)
+        if all(self._decisions[key].shown for key in counts):
+            return found
+        return [each for each in found if self._shown[each.entry_uuid]]
 
-    def _judged(self, entries: list[Found]) -> list[tuple[str, Marks]]:
+    def _judged(self, entries: list[Found]) -> list[Key]:
         """What decides on each entry; it is known from now on which of them are shown."""
-        keys = [(each.patient_id, self._marks(each)) for each in entries]
+        keys: list[Key] = [
+            (each.patient_id, each.marks if each.marks[_OWNERS] is not None else self._older(each)) for each in entries
+        ]
         self._judge(keys)
-        for each, key in zip(entries, keys, strict=True):
-            self._shown[each.entry_uuid] = self._decisions[key].shown
+        shown = {key: decision.shown for key, decision in self._decisions.items()}
+        self._shown.update(zip([each.entry_uuid for each in entries], [shown[key] for key in keys], strict=True))
         return keys
 
     @staticmethod
-    def _marks(found: Found) -> Marks:
-        marks = found.marks
-        if marks[3] is None:
-            return marks_of(marks[:4], found.ebrim or marks[4])
-        return marks if len(marks) == 4 else marks[:4]
+    def _older(found: Found) -> Marks:
+        """Of an entry that is older than the column of its authors' organisations."""
+        return marks_of(found.marks[:4], found.ebrim or found.marks[4])
 
-    def _judge(self, keys: Iterable[tuple[str, Marks]]) -> None:
+    def _judge(self, keys: Iterable[Key]) -> None:
         new = set(keys) - self._decisions.keys()
         if new:
-            documents = self._guard.documents(self.work, {marks for _, marks in new})
+            documents = self._guard.documents(self.work, {marks for _, marks in new if marks is not None})
             for patient_id, marks in new:
-                what = What(Act.SEARCH, documents[marks])
+                what = What(Act.SEARCH, documents[marks]) if marks is not None else _RECORD
                 self._decisions[patient_id, marks] = judge(self._standings[patient_id], what, patient_id)
 
-    def _decision(self, key: tuple[str, Marks | None], found: Found) -> Decision:
+    def _decision(self, key: Key, found: Found) -> Decision:
         decision = self._decisions.get(key)
         if decision is None:
             decision = self._decisions[key] = judge(self._standings[key[0]], _RECORD, key[0])
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[key] += 1
         if self._naming:
             self._names.setdefault(key, set()).add(found.entry_uuid)
         return decision

@@ -29,6 +29,7 @@ GUIDES = (
     "user-assertions.md",
     "audit-repository.md",
     "bearer-tokens.md",
+    "access.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)
