@@ -102,7 +102,10 @@ def verify_trail(checkpoints: Path | None, public_key: Path | None, chain_only: 
             opened, witness=witness, elsewhere=points, with_index=not chain_only, progress=_progress()
         )
     seconds = time.perf_counter() - began
-    verified.note(current.data, whole=verdict.is_whole)
+    before = verified.look(current.data)
+    # Half of it does not take back what the whole has found.
+    if not chain_only or not verdict.is_whole or before is None or before[0]:
+        verified.note(current.data, whole=verdict.is_whole)
     _tell(verdict, seconds, as_json=as_json)
     if not verdict.is_whole:
         raise SystemExit(1)
