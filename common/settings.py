@@ -153,8 +153,8 @@ class Settings:
     mllp_plain: bool = setting(
         boolean(),
         False,
-        "Whether feeds over MLLP are served without TLS although everything else has it; on this machine only, as where "
-        "a process beside does it.",
+        "Whether feeds over MLLP are served without TLS although everything else has it; on this machine only, as "
+        "where a process beside does it.",
     )
     mllp_threads: int = setting(whole(1, 100), 8, "Messages of feeds over MLLP that are carried out at once.")
     repository_bind: str = setting(bind(), "127.0.0.1:8020", "Where the Repository listens.")
@@ -224,6 +224,66 @@ class Settings:
         text("a file"), "", "File with the bearer token for PDS; it is read for each question, so that it may change."
     )
     repositories: str = setting(addresses(), "", "Other repositories that the client reads from.")
+
+    audit_repository_database: str = setting(
+        _DATABASE,
+        "",
+        "SQLAlchemy URL of the audit record repository's database; SQLite under the data directory when empty.",
+        secret=True,
+    )
+    audit_repository_bind: str = setting(
+        bind_or_off(),
+        "127.0.0.1:6514",
+        "Where the audit record repository listens for syslog, over TLS with `tls_certificate`; `off` for nowhere.",
+    )
+    audit_repository_plain: bool = setting(
+        boolean(), False, "Whether it takes syslog over plain TCP, on a loopback address, where there is no TLS."
+    )
+    audit_repository_http_bind: str = setting(
+        bind(), "127.0.0.1:8090", "Where the audit record repository answers questions (ITI-81)."
+    )
+    audit_repository_url: str = setting(
+        web(), "http://127.0.0.1:8090/audit", "The audit record repository's address as others use it (ITI-81)."
+    )
+    audit_repository_probe_bind: str = setting(bind_or_off(), "off", _PROBES)
+    audit_repository_workers: int = setting(whole(1, 256), 1, "Processes that answer questions about the audit trail.")
+    audit_repository_threads: int = setting(whole(1, 1000), 8, "Blocking threads per such process.")
+    audit_repository_open: bool = setting(
+        boolean(),
+        False,
+        "Whether the trail may be read on a loopback address by whoever is on this machine, without token or "
+        "certificate; for trying things out.",
+    )
+    audit_repository_readers: str = setting(
+        text("a file"),
+        "",
+        "File like that of tls_peers, of systems that may read the audit trail by their certificate, without a token.",
+    )
+    audit_repository_scope: str = setting(
+        text("a scope"), "system/AuditEvent.rs", "Scope that a bearer token needs to read the audit trail (ITI-72)."
+    )
+    audit_repository_key: str = setting(
+        text("a file"),
+        "",
+        "File with the key that checkpoints of the audit trail are signed with (`portolan audit key`); without it "
+        "there are none.",
+    )
+    audit_repository_checkpoints: str = setting(
+        text("a file"), "", "File that each checkpoint is added to, to be kept on another machine."
+    )
+    audit_repository_checkpoint_every: float = setting(
+        duration(1, _DAY), 60.0, "Longest time from a new record to a checkpoint."
+    )
+    audit_repository_checkpoint_records: int = setting(
+        whole(1, _COUNT), 10_000, "Records after which there is a checkpoint at any rate."
+    )
+    audit_repository_max_bytes: int = setting(size(KIB, 64 * MIB), MIB, "Largest audit record that is taken.")
+    audit_repository_max_connections: int = setting(
+        whole(1, 10_000), 200, "Most connections of senders of audit records at a time."
+    )
+    audit_repository_idle_timeout: float = setting(
+        duration(1, 30 * _DAY), 3600.0, "Longest silence of such a connection; then it is closed."
+    )
 
     max_metadata_bytes: int = setting(size(KIB, GIB), 8 * MIB, "Largest SOAP root part or whole XML message.")
     max_xml_depth: int = setting(whole(16, 256), 256, "Deepest nesting of XML elements.")
@@ -422,6 +482,32 @@ class Settings:
     )
     audit_site: str = setting(text(), "", "The organisation in records (AuditEnterpriseSiteID), as its ODS code.")
 
+    oauth: str = setting(
+        choice("off", "required"),
+        "off",
+        "Whether the REST faces ask for a bearer token (ITI-72, OAuth 2): a JWT of `oauth_issuer`, or one that "
+        "`oauth_introspection` knows.",
+    )
+    oauth_issuer: str = setting(text("an issuer"), "", "Issuer (`iss`) whose tokens count.")
+    oauth_jwks: str = setting(text("a file"), "", "File with the issuer's public keys (JWK Set); read when it changes.")
+    oauth_metadata: str = setting(
+        web(),
+        "",
+        "Address of the issuer's metadata (RFC 8414), which say where its keys are; for when there is no "
+        "`oauth_jwks`. Nothing else is ever fetched for a token.",
+    )
+    oauth_audiences: str = setting(
+        text(), "", "Audiences (`aud`), with commas, that tokens may be meant for, besides the service's own address."
+    )
+    oauth_skew: float = setting(
+        duration(0, 600), 60.0, "How far the clocks of the issuer of tokens and of this machine may differ."
+    )
+    oauth_introspection: str = setting(
+        web(), "", "Address at which the issuer tells whether a token still counts (RFC 7662, ITI-102); or nothing."
+    )
+    oauth_client: str = setting(text("a client id"), "", "Client id that this service introspects tokens with.")
+    oauth_client_secret: str = setting(text("a secret"), "", "The secret to it.", secret=True)
+
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", "Least level that is logged.")
     log_format: str = setting(
         choice("json", "text"), "json", "Form of a log record: one JSON object or text, one line."
@@ -462,6 +548,11 @@ class Settings:
     def storage_url(self) -> str:
         """The folder or `s3://BUCKET` that holds the documents."""
         return self.storage or str(self.data / "documents")
+
+    @property
+    def audit_repository_database_url(self) -> str:
+        """The audit trail's database as a SQLAlchemy URL, which may hold a password."""
+        return self.audit_repository_database or f"sqlite:///{self.data / 'audit-trail.db'}"
 
     def outbox_url(self, service: str) -> str:
         """The SQLAlchemy URL of a service's outbox, which may hold a password."""
@@ -528,6 +619,7 @@ class Settings:
             "registry": self.registry_workers,
             "repository": self.repository_workers,
             "identity": self.identity_workers,
+            "audit": self.audit_repository_workers,
         }[service]
         return chosen or min(os.cpu_count() or 1, 8)
 

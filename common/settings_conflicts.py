@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from common.settings_types import show_duration, show_size, split_bind
 from common.soap.destination import is_loopback
@@ -27,6 +28,7 @@ def conflicts(settings: Settings) -> Iterator[str]:
         if settings.mllp_plain and bound != "off" and not is_loopback(split_bind(bound)[0]):
             yield f"mllp_plain is set, so {name} must be an address of this machine alone; it is {bound}."
     yield from _tls_conflicts(settings)
+    yield from _trail_conflicts(settings)
     if settings.xua != "off" and not settings.xua_issuers:
         yield f"xua is {settings.xua}, so xua_issuers must be set too."
     yield from _audit_conflicts(settings)
@@ -69,9 +71,33 @@ def _tls_conflicts(settings: Settings) -> Iterator[str]:
             yield f"{name} is set, so tls_certificate must be set too."
     if settings.tls_crl and not settings.tls_trust:
         yield "tls_crl is set, so tls_trust must be set too: nobody is asked for a certificate without it."
-    for name in ("tls_peers", "xua_systems"):
+    for name in ("tls_peers", "xua_systems", "audit_repository_readers"):
         if getattr(settings, name) and not settings.tls_trust and not proxied:
             yield f"{name} is set, so tls_trust or tls_proxies must be set too: peers are known by their certificates."
+
+
+def _trail_conflicts(settings: Settings) -> Iterator[str]:
+    host = split_bind(settings.audit_repository_bind)[0] if settings.audit_repository_bind != "off" else "127.0.0.1"
+    if settings.audit_repository_plain and (settings.tls_certificate or not is_loopback(host)):
+        yield (
+            "audit_repository_plain is true, so audit_repository_bind must be a loopback address, and tls_certificate "
+            "must not be set."
+        )
+    if settings.audit_repository_open and not is_loopback(split_bind(settings.audit_repository_http_bind)[0]):
+        yield "audit_repository_open is true, so audit_repository_http_bind must be a loopback address."
+    if settings.audit_repository_checkpoints and not settings.audit_repository_key:
+        yield "audit_repository_checkpoints is set, so audit_repository_key must be set too."
+    if settings.oauth != "off":
+        if not settings.oauth_issuer:
+            yield f"oauth is {settings.oauth}, so oauth_issuer must be set too."
+        if not (settings.oauth_jwks or settings.oauth_metadata or settings.oauth_introspection):
+            yield f"oauth is {settings.oauth}, so oauth_jwks, oauth_metadata or oauth_introspection must be set too."
+    if settings.oauth_jwks and settings.oauth_metadata:
+        yield "oauth_jwks and oauth_metadata are both set; keep one of them."
+    for name in ("oauth_metadata", "oauth_introspection"):
+        parts = urlsplit(getattr(settings, name))
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            yield f"{name} must be an https address: what comes from there is believed."
 
 
 def _audit_conflicts(settings: Settings) -> Iterator[str]:
@@ -89,11 +115,12 @@ def _same_ports(settings: Settings) -> Iterator[str]:
     services = ("registry", "repository", "identity")
     names = [f"{service}_{kind}" for kind in ("bind", "probe_bind") for service in services]
     names += ["registry_mllp_bind", "identity_mllp_bind"]
+    names += [f"audit_repository_{kind}" for kind in ("bind", "http_bind", "probe_bind")]
     first: dict[tuple[str, int], str] = {}
     for name in names:
         value = getattr(settings, name)
-        # The cross-reference is not started unless asked for, and where it would listen then is in nobody's way.
-        if value == "off" or (name.startswith("identity") and value == getattr(type(settings)(), name)):
+        # These are not started unless asked for, and where they would listen then is in nobody's way.
+        if value == "off" or (name.startswith(("identity", "audit")) and value == getattr(type(settings)(), name)):
             continue
         other = first.setdefault(split_bind(value), name)
         if other != name:

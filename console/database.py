@@ -9,6 +9,7 @@ from types import ModuleType
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from auditing.store import schema as audit_schema
 from common.db import Database, DatabaseError, open_database
 from common.settings import Settings
 from console.failure import HOPELESS, Failure
@@ -27,6 +28,13 @@ def database(settings: Settings) -> Iterator[Database]:
 def identity_database(settings: Settings) -> Iterator[Database]:
     """The cross-reference's database that settings name, closed at the end; Failure when it cannot be used."""
     with _opened(settings.identity_database_url, settings, "PORTOLAN_IDENTITY_DATABASE") as opened:
+        yield opened
+
+
+@contextmanager
+def audit_database(settings: Settings) -> Iterator[Database]:
+    """The audit trail's database that settings name, closed at the end; Failure when it cannot be used."""
+    with _opened(settings.audit_repository_database_url, settings, "PORTOLAN_AUDIT_REPOSITORY_DATABASE") as opened:
         yield opened
 
 
@@ -54,6 +62,12 @@ def ready_identity_database(settings: Settings, *, migrate: bool) -> None:
     """As ``ready_database``, for the cross-reference."""
     with identity_database(settings) as opened:
         _ready(opened, identity_schema, "cross-reference's database", migrate=migrate)
+
+
+def ready_audit_database(settings: Settings, *, migrate: bool) -> None:
+    """As ``ready_database``, for the audit trail."""
+    with audit_database(settings) as opened:
+        _ready(opened, audit_schema, "audit trail's database", migrate=migrate)
 
 
 def _ready(opened: Database, of: ModuleType, name: str, *, migrate: bool) -> None:

@@ -15,7 +15,8 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
 from signxml.signer import XMLSigner
 
-from common.xua.caller import SAML, Coded
+from common.caller import Coded
+from common.xua.caller import SAML
 from common.xua.verifying import BEARER, DS, HOLDER_OF_KEY
 
 _XSPA: Final = "urn:oasis:names:tc:xspa:1.0:subject"

@@ -51,3 +51,11 @@ def identity() -> Wsgi:
     from identity.app import create_app
 
     return as_set(create_app(settings, auditor=auditor).wsgi_app, settings)
+
+
+def audit() -> Wsgi:
+    """The audit record repository, as far as it is asked by HTTP."""
+    settings, _ = _begin("audit")
+    from auditing.app import create_app
+
+    return as_set(create_app(settings).wsgi_app, settings)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from common.audit.sealed import Sealed
 from common.audit.segments import Destination
 from common.tls import reason
 
@@ -36,18 +37,24 @@ class Connection:
     def __init__(self, destination: Destination, tls: Callable[[], ssl.SSLContext] | None) -> None:
         """Without ``tls`` over plain TCP. NotArrived."""
         self.opened = time.monotonic()
+        self._sealed: Sealed | None = None
         try:
             made = socket.create_connection((destination.host, destination.port), timeout=_CONNECT_SECONDS)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = tls().wrap_socket(made, server_hostname=destination.host) if tls else made
         except OSError as error:
             raise NotArrived(_told(error, "cannot be reached")) from error
-        self._socket.settimeout(_SEND_SECONDS)
+        self._socket = made
+        try:
+            self._sealed = Sealed(made, tls(), destination.host) if tls else None
+        except OSError as error:
+            self.drop()
+            raise NotArrived(_told(error, "cannot be reached")) from error
+        made.settimeout(_SEND_SECONDS)
 
     def send(self, data: bytes) -> None:
         """NotArrived."""
         try:
-            self._socket.sendall(data)
+            (self._sealed or self._socket).sendall(data)
         except OSError as error:
             self.drop()
             raise NotArrived(_told(error, "the connection broke")) from error
@@ -61,9 +68,8 @@ class Connection:
         try:
             if quiet:
                 self._keep_quiet(quiet)
-            elif isinstance(self._socket, ssl.SSLSocket):
-                plain = self._socket.unwrap()
-                plain.close()
+            elif self._sealed is not None:
+                self._sealed.end()
             else:
                 self._socket.shutdown(socket.SHUT_WR)
                 if self._socket.recv(1):
@@ -87,8 +93,8 @@ class Connection:
         """TLS may have something to say for itself that is no end."""
         self._socket.settimeout(0)
         try:
-            return not self._socket.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
+            return self._sealed.has_failed() if self._sealed is not None else not self._socket.recv(1)
+        except BlockingIOError:
             return False
         finally:
             self._socket.settimeout(_SEND_SECONDS)

@@ -6,6 +6,7 @@ A label value comes from the code, never from a message; whatever does not look 
 import os
 import re
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -83,6 +84,10 @@ TABLE: Final = (
         "mostrecent",
     ),
     Row(Counter, "replica_reads_total", ("outcome",), "Stored queries that a replica answered, or why it did not."),
+    Row(Counter, "audit_records_total", ("outcome",), "Audit records received: kept, known from before, unreadable."),
+    Row(Gauge, "audit_last_record_seconds", (), "When the last audit record was kept, since 1970.", "max"),
+    Row(Gauge, "audit_verified", (), "Whether the audit trail was whole when last verified.", "mostrecent"),
+    Row(Gauge, "audit_verified_seconds", (), "When that was, since 1970.", "mostrecent"),
     Row(Counter, "audit_spooled_total", ("service",), "Audit records kept."),
     Row(Counter, "audit_sent_total", ("destination",), "Audit records that an audit repository has confirmed."),
     Row(
@@ -277,6 +282,20 @@ def forwards(waiting: int, refused: int) -> None:
 def replica_read(outcome: str) -> None:
     """Count one question of a stored query: `replica`, or why the database itself was asked, `behind` or `away`."""
     _child("replica_reads_total", outcome).inc()
+
+
+def audit_records(outcome: str, count: int) -> None:
+    """Count audit records by what became of them: `kept`, `known` or `unreadable`."""
+    if count:
+        _child("audit_records_total", outcome).inc(count)
+        if outcome == "kept":
+            _child("audit_last_record_seconds").set(time.time())
+
+
+def audit_verified(whole: bool, at: float) -> None:
+    """Say how the audit trail was found, and when."""
+    _child("audit_verified").set(whole)
+    _child("audit_verified_seconds").set(at)
 
 
 def audit_spooled(service: str, count: int) -> None:

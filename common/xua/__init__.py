@@ -1,6 +1,6 @@
 """Cross-Enterprise User Assertion (ITI-40): who asks, as a signed SAML 2.0 assertion in the SOAP header says."""
 
-from common.xua.caller import Caller, Coded
+from common.caller import Caller, Coded
 from common.xua.issuers import BadIssuers, Issuers, read_issuers
 from common.xua.refusal import NotIdentified
 from common.xua.seen import Seen

@@ -1,50 +1,19 @@
-"""Who asks, and why: what a verified assertion says (ITI TF-2 3.40.4.1.2)."""
+"""Who asks, and why, as a verified assertion says it (ITI TF-2 3.40.4.1.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from lxml import etree
+
+from common.caller import Caller, Coded
 
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 _XSPA: Final = "urn:oasis:names:tc:xspa:1.0:subject"
 _TEXT: Final = etree.XPath("string()")
 MOST_VALUES: Final = 64
 LONGEST_VALUE: Final = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A role or a purpose of use."""
-
-    code: str
-    system: str
-    display: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A user, as an issuer vouches for them. Times are seconds since the epoch."""
-
-    user: str
-    issuer: str
-    assertion_id: str
-    until: float
-    authentication: str = ""
-    name: str = ""
-    organisation: str = ""
-    organisation_id: str = ""
-    home_community_id: str = ""
-    provider_id: str = ""
-    provider_ids: tuple[str, ...] = ()
-    roles: tuple[Coded, ...] = ()
-    purposes: tuple[Coded, ...] = ()
-    consents: tuple[str, ...] = ()
-    policies: tuple[str, ...] = ()
-    patient_id: str = ""
-    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 # Each attribute once: the field that it fills, and whether that holds several.

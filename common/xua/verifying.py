@@ -22,9 +22,10 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from common.caller import Caller
 from common.soap import faults
 from common.soap.faults import WSSE, FaultKind
-from common.xua.caller import SAML, Caller, TooMuch, read_caller, text_of
+from common.xua.caller import SAML, TooMuch, read_caller, text_of
 from common.xua.issuers import Issuers
 from common.xua.refusal import NotIdentified
 from common.xua.seen import Found, Seen

@@ -9,7 +9,7 @@ import click
 
 from common.settings import Settings, SettingsError
 from console.cli import config_option, settings
-from console.doctor import audit, database, identity, machine, neighbours, observing, outbox, storage
+from console.doctor import audit, audit_trail, database, identity, machine, neighbours, observing, outbox, storage
 from console.doctor.finding import Finding, Findings, Outcome, fail, ok
 from console.output import json_option, print_json, print_table
 
@@ -20,6 +20,7 @@ _LOOKS = (
     outbox.look,
     audit.look,
     identity.look,
+    audit_trail.look,
     observing.look,
     machine.codes,
     machine.memory,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from auditing.store import schema as audit_schema
 from common.db import Database
 from common.outbox.schema import SCHEMA
 from console.cli import config_option, settings
-from console.database import database, identity_database
+from console.database import audit_database, database, identity_database
 from console.failure import Failure
 from console.outbox import outbox_database, served_outboxes
 from identity.store import schema as identity_schema
@@ -18,7 +19,8 @@ from registry.store import schema
 @config_option
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a schema is behind.")
 def migrate(check: bool) -> None:
-    """Bring the Registry's database, the cross-reference's, and the outboxes, to this release's schema.
+    """Bring the databases of the Registry, the cross-reference and the audit trail, and the outboxes, to this release's
+    schema.
 
     `portolan serve` does this by itself. Where the services may not change the schema, run it before they are
     started with --no-migrate. It can be run by several at once, and again.
@@ -39,6 +41,11 @@ def migrate(check: bool) -> None:
             _insist("cross-reference's database", identity_schema.current(opened), identity_schema.newest())
         else:
             _told("cross-reference's database", *identity_schema.upgrade(opened))
+    with audit_database(current) as opened:
+        if check:
+            _insist("audit trail's database", audit_schema.current(opened), audit_schema.newest())
+        else:
+            _told("audit trail's database", *audit_schema.upgrade(opened))
     for service in served_outboxes(current):
         with outbox_database(current, service) as opened:
             _outbox(opened, f"outbox of the {service}", check=check)

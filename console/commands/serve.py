@@ -37,10 +37,11 @@ _PREDECESSOR: Final = 6.0
 def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, parent: int | None, listen_fd: int | None) -> None:
     """Start services, and keep them running until Ctrl-C or SIGTERM.
 
-    SERVICE is registry, repository or identity; without one, registry and repository are started. With the
+    SERVICE is registry, repository, identity or audit; without one, registry and repository are started. With the
     Registry and the cross-reference service (identity) go their listeners for patient feeds
-    (PORTOLAN_REGISTRY_MLLP_BIND, PORTOLAN_IDENTITY_MLLP_BIND). Databases are brought to this release's schema first.
-    Each service has a process with workers of its own; one that dies is replaced.
+    (PORTOLAN_REGISTRY_MLLP_BIND, PORTOLAN_IDENTITY_MLLP_BIND), with the audit record repository (audit) its listener
+    for syslog (PORTOLAN_AUDIT_REPOSITORY_BIND). Databases are brought to this release's schema first. Each service has
+    a process with workers of its own; one that dies is replaced.
 
     \b
     Examples:
@@ -54,7 +55,7 @@ def serve(services: tuple[str, ...], no_migrate: bool, bound: bool, parent: int 
         _run_child(services[0], current, migrate=not no_migrate, supervisor=parent, listen_fd=listen_fd)
         return
     for name in set(services) & set(FEEDS):
-        raise click.UsageError(f"The listener for patient feeds is started with the {FEEDS[name].after}.")
+        raise click.UsageError(f"The listener {name} is started with the service {FEEDS[name].after}.")
     chosen = [SERVICES[name] for name in dict.fromkeys(services or USUAL)]
     if bound:
         end_with_parent()

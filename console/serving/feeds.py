@@ -1,4 +1,4 @@
-"""The process that listens for patient feeds beside a service's workers."""
+"""The process that listens, beside a service's workers, for what does not come by HTTP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from console.serving.parent import end_with_parent
 
 if TYPE_CHECKING:
     from common.audit.auditor import Asker, Auditor
+    from console.serving.auditing import Auditing
 
 log = logging.getLogger("portolan.feeds")
 
@@ -48,6 +50,7 @@ class Source:
     app: str
     schema: str
     bind: Callable[[Settings], str]
+    what: str = "patient feeds"
 
     @property
     def name(self) -> str:
@@ -81,6 +84,67 @@ class Source:
         schema = importlib.import_module(self.schema)
         return bool(schema.is_served(database))
 
+    def threads(self, settings: Settings) -> int:
+        """How much is carried out at once."""
+        return settings.mllp_threads
+
+    def see_that_it_can(self, settings: Settings) -> None:
+        """Failure for certificates that cannot be used."""
+        try:
+            listening(self, settings)
+        except Unusable as error:
+            told = f"Patient feeds cannot be served over TLS: {error}."
+            raise Failure(told, "See PORTOLAN_MLLP_TLS_…, and PORTOLAN_TLS_… without them.", code=HOPELESS) from error
+
+    def serve(self, settings: Settings, database: Database, listener: socket.socket | None, auditing: Auditing) -> None:
+        """Serve in this process until SIGTERM; OSError where it cannot listen."""
+        handler = self.handler(settings, database, auditing.auditor)
+        asyncio.run(_serve(MllpServer(listening(self, settings), handler), listener))
+
+
+@dataclass(frozen=True)
+class Trail(Source):
+    """The audit record repository's listener for syslog."""
+
+    what: str = "audit records"
+
+    def threads(self, settings: Settings) -> int:
+        """How many connections there may be, each of which has a thread."""
+        return settings.audit_repository_max_connections
+
+    def see_that_it_can(self, settings: Settings) -> None:
+        """Failure for files that cannot be used, and where neither TLS nor doing without is set."""
+        app = importlib.import_module(self.app)
+        try:
+            app.see_that_it_can_receive(settings)
+        except app.CannotReceive as error:
+            raise Failure(f"Audit records cannot be received: {error}.", code=HOPELESS) from error
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls it."""
+        return f"{self.service}-syslog"
+
+    def url(self, settings: Settings) -> str:
+        """Where it listens, as records have it."""
+        return f"syslog://{self.bind(settings)}"
+
+    def serve(
+        self, settings: Settings, database: Database, listener: socket.socket | None, _auditing: Auditing
+    ) -> None:
+        """Receive until SIGTERM."""
+        assert listener is not None  # its service is started first
+        refused = importlib.import_module("console.serving.auditing").not_admitted
+        receiver = importlib.import_module(self.app).create_receiver(settings, database, listener, refused)
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        receiver.start()
+        log.info("listening for audit records")
+        while not ended.wait(_AT_ONCE):
+            pass
+        receiver.stop(_STOP_SECONDS)
+
 
 SOURCES: Final = {
     "registry-mllp": Source(
@@ -89,11 +153,14 @@ SOURCES: Final = {
     "identity-mllp": Source(
         "identity", "identity.app", "identity.store.schema", lambda settings: settings.identity_mllp_bind
     ),
+    "audit-syslog": Trail(
+        "audit", "auditing.app", "auditing.store.schema", lambda settings: settings.audit_repository_bind
+    ),
 }
 
 
 def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | None) -> None:
-    """Serve feeds until SIGTERM; Failure when they cannot be served.
+    """Serve until SIGTERM; Failure when it cannot be done.
 
     This process prepares and looks after one that serves: when that dies, another is there at once. ``listen_fd`` is a
     socket that listens already: whoever connects before the first worker is there, or between two, waits there.
@@ -109,7 +176,7 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     importlib.import_module(source.app)
     auditing = _auditing()
     _await_schema(source, settings, supervisor)
-    _see_that_tls_works(source, settings)
+    source.see_that_it_can(settings)
     with auditing.life(settings, source.name, source.url(settings)):
         _Keeper(source, settings, supervisor, listener).run()
 
@@ -142,7 +209,7 @@ class _Keeper:
                 return
             if code == HOPELESS:
                 raise SystemExit(HOPELESS)
-            log.warning("the listener for patient feeds ended and is started again")
+            log.warning("the listener for %s ended and is started again", self._source.what)
             if time.monotonic() - began < _AT_ONCE:
                 time.sleep(_PAUSE)
 
@@ -162,7 +229,7 @@ class _Keeper:
                 end_with_parent()
                 code = _work(self._source, self._settings, self._listener)
             except Exception:
-                log.exception("the listener for patient feeds broke down")
+                log.exception("the listener for %s broke down", self._source.what)
             finally:
                 os._exit(code)
         if self._stopping:  # told while there was no worker yet
@@ -182,29 +249,19 @@ class _Keeper:
 
 def _work(source: Source, settings: Settings, listener: socket.socket | None) -> int:
     """Serve in this process; its exit code."""
-    observe(source.service, settings, settings.mllp_threads)
+    observe(source.service, settings, source.threads(settings))
     database = source.open_store(settings)
     auditing = _auditing().begin(settings, source.name, source.url(settings))
-    handler = source.handler(settings, database, auditing.auditor)
     try:
-        asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
+        source.serve(settings, database, listener, auditing)
     except OSError as error:
-        log.error("patient feeds cannot be served on %s: %s", source.bind(settings), error.strerror)
+        log.error("%s cannot be served on %s: %s", source.what, source.bind(settings), error.strerror)
         return 1
     finally:
         database.close()
         auditing.end()
         spans.close()
     return 0
-
-
-def _see_that_tls_works(source: Source, settings: Settings) -> None:
-    """Failure for certificates that cannot be used."""
-    try:
-        listening(source, settings)
-    except Unusable as error:
-        told = f"Patient feeds cannot be served over TLS: {error}."
-        raise Failure(told, "See PORTOLAN_MLLP_TLS_…, and PORTOLAN_TLS_… without them.", code=HOPELESS) from error
 
 
 def listening(source: Source, settings: Settings) -> Listening:

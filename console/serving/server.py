@@ -60,7 +60,7 @@ def _places(service: Service, settings: Settings) -> list[Place]:
         raise Failure(f"TLS cannot be served: {error}.", "`portolan doctor` looks closer.", code=HOPELESS) from error
     host, port = service.host_and_port(settings)
     places = [Place(host, port, tls)]
-    if (probes := getattr(settings, f"{service.name}_probe_bind")) != "off":
+    if (probes := service.probe_bind(settings)) != "off":
         places.append(Place(*split_bind(probes), watchers=True))
     return places
 
@@ -85,6 +85,11 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         from console.database import ready_identity_database
 
         ready_identity_database(settings, migrate=migrate)
+    elif service.name == "audit":
+        from console.database import ready_audit_database
+
+        ready_audit_database(settings, migrate=migrate)
+        _see_that_readers_can_be_known(settings)
     elif service.name == "repository":
         _open_storage(settings)
     if not settings.async_allowed(service.name).is_empty:
@@ -93,7 +98,18 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
         ready_outbox(settings, service.name, migrate=migrate)
     _see_that_callers_can_be_identified(service, settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
-    importlib.import_module(f"{service.name}.app")
+    importlib.import_module(f"{service.package}.app")
+
+
+def _see_that_readers_can_be_known(settings: Settings) -> None:
+    """Failure for files with which no worker of the audit record repository could start."""
+    from auditing.admission import Admission, CannotAdmit
+    from common.web.bearer import CannotAuthorise
+
+    try:
+        Admission.as_set(settings)
+    except (CannotAdmit, CannotAuthorise) as error:
+        raise Failure(f"Readers of the trail cannot be known: {error}.", "Correct that file.", code=HOPELESS) from error
 
 
 def _see_that_callers_can_be_identified(service: Service, settings: Settings) -> None:

@@ -29,6 +29,19 @@ class Service:
     describe: Callable[[Settings], str]
     bind_setting: str
     after: str = ""
+    module: str = ""
+    """The package that it is in, where that has another name."""
+    probe_setting: str = ""
+
+    @property
+    def package(self) -> str:
+        """The package that it is in."""
+        return self.module or self.name
+
+    def probe_bind(self, settings: Settings) -> str:
+        """Where watchers look without TLS, or `off`."""
+        found: str = getattr(settings, self.probe_setting or f"{self.name}_probe_bind")
+        return found
 
     def answers(self, settings: Settings) -> bool:
         """Whether it answers at /live; over TLS, whether it is there to shake hands."""
@@ -77,6 +90,16 @@ class Feeds(Service):
         return f"{self.title:<10}  {self.bind(settings)}  (patient identity feeds, {tls}; {self.describe(settings)})"
 
 
+@dataclass(frozen=True)
+class Syslog(Feeds):
+    """The listener for audit records: a process of its own, which speaks syslog."""
+
+    def told(self, settings: Settings) -> str:
+        """One line for whoever started it."""
+        how = "syslog over TLS" if settings.tls_certificate else "syslog over plain TCP, for this machine alone"
+        return f"{self.title:<10}  {self.bind(settings)}  (audit records, {how}; {self.describe(settings)})"
+
+
 def accepts(host: str, port: int) -> bool:
     """Whether somebody listens there."""
     try:
@@ -99,6 +122,11 @@ def shown_database(settings: Settings) -> str:
 def shown_identity_database(settings: Settings) -> str:
     """The cross-reference's database's URL with its password hidden."""
     return make_url(settings.identity_database_url).render_as_string(hide_password=True)
+
+
+def shown_audit_database(settings: Settings) -> str:
+    """The audit trail's database's URL with its password hidden."""
+    return make_url(settings.audit_repository_database_url).render_as_string(hide_password=True)
 
 
 def shown_storage(settings: Settings) -> str:
@@ -133,6 +161,16 @@ SERVICES: Final = {
             describe=lambda settings: f"database {shown_identity_database(settings)}",
             bind_setting="identity_bind",
         ),
+        Service(
+            "audit",
+            bind=lambda settings: settings.audit_repository_http_bind,
+            url=lambda settings: settings.audit_repository_url,
+            threads=lambda settings: settings.audit_repository_threads,
+            describe=lambda settings: f"database {shown_audit_database(settings)}",
+            bind_setting="audit_repository_http_bind",
+            module="auditing",
+            probe_setting="audit_repository_probe_bind",
+        ),
     )
 }
 
@@ -160,6 +198,16 @@ FEEDS: Final = {
             bind_setting="identity_mllp_bind",
             after="identity",
             title="id feeds",
+        ),
+        Syslog(
+            "audit-syslog",
+            bind=lambda settings: settings.audit_repository_bind,
+            url=lambda settings: settings.audit_repository_bind,
+            threads=lambda settings: settings.audit_repository_max_connections,
+            describe=lambda settings: f"{settings.audit_repository_max_connections} connections at most",
+            bind_setting="audit_repository_bind",
+            after="audit",
+            title="records",
         ),
     )
 }

@@ -27,6 +27,8 @@ GUIDES = (
     "identity.md",
     "mutual-tls.md",
     "user-assertions.md",
+    "audit-repository.md",
+    "bearer-tokens.md",
     "access.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.usefixtures("pos
         ("fairness --size 8 --count 2 --quiet 1", "p95"),
         ("replica --requests 40", "FindDocuments"),
         ("growth --documents 100,200 --rounds 1 --scale 0.02", "FindDocuments"),
+        ("audit_repository --records 400 --rounds 1", "records/s"),
         ("scale show", "spread by"),
     ],
     ids=lambda value: value.split()[0],

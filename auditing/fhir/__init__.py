@@ -1,0 +1,1 @@
+"""The trail as FHIR R4 (ITI-81): AuditEvents, and how they are asked for."""

@@ -1,0 +1,1 @@
+"""Syslog comes in (ITI-20): frames, connections, and what keeps records in groups."""

@@ -1,0 +1,1 @@
+"""The audit trail on the command line: how it is asked, and how it is shown."""
