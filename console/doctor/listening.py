@@ -43,6 +43,9 @@ def _greet(about: str, named: str, plain: socket.socket, host: str, tls: ssl.SSL
     except ssl.SSLCertVerificationError as error:
         told = f"the certificate of {named}: {reason(error)}"
         return fail(about, told, "Renew it, or make its authority known (PORTOLAN_TLS_TRUST).")
+    except TimeoutError:
+        told = f"{named} accepts connections, and answered nothing for {_PATIENCE:.0f} s"
+        return warn(about, told, "It may be starting, or very busy, or speak no TLS; its log says which.")
     except OSError as error:
         told = f"no TLS with {named}: {reason(error) if isinstance(error, ssl.SSLError) else error}"
         return fail(about, told, "See that it speaks TLS, and trusts and expects our certificate.")

@@ -32,7 +32,7 @@ def addresses(settings: Settings) -> Iterator[tuple[str, str]]:
     if identity.is_used(settings):
         yield "identity", settings.identity_url
     if audit_trail.is_used(settings):
-        yield "audit", settings.audit_repository_url
+        yield "audit repository", settings.audit_repository_url
 
 
 def look(settings: Settings) -> Findings:

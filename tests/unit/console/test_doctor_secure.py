@@ -142,6 +142,13 @@ def test_a_listener_without_tls_is_told_from_one_with_it(pki: Pki) -> None:
         assert listening.look("x", "it", "there", address, "advice").outcome is Outcome.OK
 
 
+def test_a_listener_that_says_nothing_is_told(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = greeted(pki, server.getsockname(), "portal")
+    assert (found.outcome, "answered nothing" in found.text) == (Outcome.WARN, True)
+
+
 def test_audit_repository_and_the_registry_s_listener_are_called_over_tls(pki: Pki, tmp_path: Path) -> None:
     with a_listener(serving(pki, "node")) as (host, port):
         current = settings(
