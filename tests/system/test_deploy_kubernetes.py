@@ -477,10 +477,17 @@ def test_only_the_services_own_addresses_are_let_through() -> None:
 def test_the_guide_s_example_can_be_installed() -> None:
     page = (ROOT / "docs/operations/kubernetes.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```yaml\n(# site\.yaml\n.*?)```", page, re.DOTALL)
+    [more] = re.findall(r"```yaml\n(# secure\.yaml\n.*?)```", page, re.DOTALL)
+    site = yaml.safe_load(example)
     try:
-        [objects] = rendered([yaml.safe_load(example)])
+        [objects, known] = rendered([site, with_more(site, yaml.safe_load(more))])
     except Unavailable as reason:
         do_without(reason)
         return
     assert isinstance(objects, list), objects
     assert {each["kind"] for each in objects} >= {"Deployment", "Job", "Ingress", "NetworkPolicy"}
+    assert isinstance(known, list), known
+    running = {each["metadata"]["name"] for each in of_kind(known, "StatefulSet")}
+    assert running == {"demo-registry", "demo-repository", "demo-audit"}
+    for name in re.findall(r"create (?:secret \w+|configmap) (\S+)", page):
+        assert name in f"{example}{more}", name
