@@ -22,7 +22,6 @@ _MOST_NAMED: Final = 100
 _HAS_MEMBER: Final = AssociationType.HAS_MEMBER.value
 _ANY: Final = frozenset(status.value for status in AvailabilityStatus)
 _RECORD: Final = What(Act.SEARCH)
-_OWNERS: Final = 3  # where an entry's marks tell its authors' organisations
 
 Key = tuple[str, Marks | None]
 """A patient, and the marks of an entry of theirs; None for whatever else there is."""
@@ -86,17 +85,12 @@ class Sight(View):
     def _judged(self, entries: list[Found]) -> list[Key]:
         """What decides on each entry; it is known from now on which of them are shown."""
         keys: list[Key] = [
-            (each.patient_id, each.marks if each.marks[_OWNERS] is not None else self._older(each)) for each in entries
+            (each.patient_id, each.marks if each.marks is not None else marks_of(each.ebrim)) for each in entries
         ]
         self._judge(keys)
         shown = {key: decision.shown for key, decision in self._decisions.items()}
         self._shown.update(zip([each.entry_uuid for each in entries], [shown[key] for key in keys], strict=True))
         return keys
-
-    @staticmethod
-    def _older(found: Found) -> Marks:
-        """Of an entry that is older than the column of its authors' organisations."""
-        return marks_of(found.marks[:4], found.ebrim or found.marks[4])
 
     def _judge(self, keys: Iterable[Key]) -> None:
         new = set(keys) - self._decisions.keys()

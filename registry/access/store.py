@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, union_all, update
+from sqlalchemy import ColumnElement, bindparam, case, insert, literal_column, select, union_all, update
 from sqlalchemy.schema import Table
 
 from common.access.records import KINDS, Kind
@@ -304,21 +304,22 @@ class Asked:
     entry_uuid: str
     patient_id: str
     is_latest: bool
-    marks: tuple[Any, ...]
+    marks: str | None
+    ebrim: bytes
 
 
 @lru_cache
 def _by_unique_id(size: int) -> Statement:
     c = entry.c
-    marks = [c[name] for name in MARKS]
-    columns = (c.unique_id, c.entry_uuid, c.patient_id, c.is_latest, *marks, c.ebrim)
+    older = case((c.author_organisations.is_(None), c.ebrim)).label("older_fragment")
+    columns = (c.unique_id, c.entry_uuid, c.patient_id, c.is_latest, MARKS.label("marks"), older)
     return Statement(select(*columns).where(among(c.unique_id, size)))
 
 
 def by_unique_id(work: Work, unique_ids: Sequence[str]) -> list[Asked]:
     """The entries with these uniqueIds."""
     rows = fetch(work, _by_unique_id, unique_ids)
-    return [Asked(row[0], row[1], row[2], row[3] == 1, tuple(row[4:])) for row in rows]
+    return [Asked(row[0], row[1], row[2], row[3] == 1, row[4], row[5]) for row in rows]
 
 
 def tables() -> Sequence[Table]:
