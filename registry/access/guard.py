@@ -13,9 +13,10 @@ from common.db import Reader, Work, decided
 from common.db.statement import SEPARATOR
 from common.ebxml.stored import read_fragment
 from common.model import DocumentEntry
+from common.standard.question import Question
 from registry.access import store
-from registry.access.store import Shared
-from registry.store.finding import MARK
+from registry.access.store import OfPatients, Shared
+from registry.store.finding import MARK, Found
 from registry.store.rows import marks
 
 Marks = str
@@ -44,7 +45,16 @@ class Guard:
     def standings(self, work: Work, asking: Sequence[Who], patients: Iterable[str]) -> list[Standing]:
         """As ``standing``, of several of whom one at most is a user."""
         user = next((who.user for who in asking if who.user), "")
-        found = store.of_patients(work, patients, user)
+        return self._standings(work, asking, store.of_patients(work, patients, user))
+
+    def entries_and_standing(
+        self, work: Work, who: Who, question: Question, limit: int, patients: Sequence[str]
+    ) -> tuple[list[Found], Standing]:
+        """The entries that a question finds for some patients, and somebody's standing towards them: one round trip."""
+        entries, known = store.entries_and_patients(work, question, limit, patients, who.user)
+        return entries, self._standings(work, (who,), known)[0]
+
+    def _standings(self, work: Work, asking: Sequence[Who], found: OfPatients) -> list[Standing]:
         if found.version != self._shared.version:
             self._shared = store.shared(work)
         shared = self._shared

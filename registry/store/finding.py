@@ -6,7 +6,7 @@ values, so it is made once per shape and kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any, Final, cast
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import Table
 
-from common.db import Statement, Work, matches_any, value_contains
+from common.db import Row, Statement, Work, matches_any, value_contains
 from common.db.statement import SEPARATOR
 from common.model import (
     Association,
@@ -74,6 +74,9 @@ class Found:
 Size = tuple[int, ...]
 Kind = type[Any]
 Shape = tuple[Kind, str, bool, int, tuple[tuple[str, Size], ...], bool, int, bool]
+
+Beside = Callable[[], Any]
+"""Makes the other select; the same object each time, so that its statement is kept."""
 
 MARK: Final = "\x1e"
 """Stands between the columns that access to an entry depends on; no value of metadata can hold it."""
@@ -123,6 +126,31 @@ def _asked(
     filtered: bool = True,
     marked: bool = False,
 ) -> list[Found]:
+    shape, values = _shaped(
+        question,
+        kind,
+        criteria,
+        limit,
+        of_patient=of_patient,
+        among_these=among_these,
+        filtered=filtered,
+        marked=marked,
+    )
+    return [Found(kind, *found) for found in work.rows(_statement(shape), values)]
+
+
+def _shaped(
+    question: Question,
+    kind: Kind,
+    criteria: tuple[tuple[Parameter, Groups], ...],
+    limit: int,
+    *,
+    of_patient: str = "",
+    among_these: Sequence[str] = (),
+    filtered: bool = True,
+    marked: bool = False,
+) -> tuple[Shape, dict[str, Any]]:
+    """Which statement asks this, and the values for it."""
     sizes = tuple((row.name, tuple(rounded(len(group)) for group in groups)) for row, groups in criteria)
     size = rounded(len(among_these)) if among_these else 0
     level = question.level if filtered else 2
@@ -135,7 +163,25 @@ def _asked(
         values.update(bound(among_these, size))
     for number, (row, groups) in enumerate(criteria):
         values.update(_bound(number, row, groups))
-    return [Found(kind, *found) for found in work.rows(_statement(shape), values)]
+    return shape, values
+
+
+def find_beside(
+    work: Work, question: Question, limit: int, other: Beside, given: dict[str, Any]
+) -> tuple[list[Found], list[Row]]:
+    """``find`` for marked entries, and in the same round trip the rows of another select, which has five columns too.
+
+    Its rows are known by their empty availabilityStatus.
+    """
+    shape, values = _shaped(question, DocumentEntry, question.about(DocumentEntry), limit, marked=True)
+    rows = work.rows(_beside(shape, other), {**values, **given})
+    return [Found(DocumentEntry, *row) for row in rows if row[2]], [row for row in rows if not row[2]]
+
+
+@lru_cache(maxsize=256)
+def _beside(shape: Shape, other: Beside) -> Statement:
+    found: Any = _statement(shape).clause
+    return Statement(union_all(select(found.subquery("found")), other()))
 
 
 def _bound(number: int, row: Parameter, groups: Groups) -> Iterable[tuple[str, str]]:
