@@ -12,9 +12,9 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 
-from common.audit.auditor import Asker, Auditor
 from common.db import Database
 from common.mllp import Handler, Listening, MllpServer
 from common.mllp.sender import SENDER
@@ -25,9 +25,11 @@ from common.settings import Settings
 from common.settings_types import split_bind
 from common.tls import Unusable, of_server
 from console.failure import HOPELESS, Failure
-from console.serving.auditing import begin, life, not_admitted
 from console.serving.observing import observe
 from console.serving.parent import end_with_parent
+
+if TYPE_CHECKING:
+    from common.audit.auditor import Auditor
 
 log = logging.getLogger("portolan.feeds")
 
@@ -63,6 +65,8 @@ class Source:
 
     def handler(self, settings: Settings, database: Database, auditor: Auditor | None = None) -> Handler:
         """What carries out a message."""
+        from common.audit.auditor import Asker
+
         feed = importlib.import_module(self.app).create_feed(settings, database, auditor)
 
         def handle(message: bytes) -> bytes:
@@ -106,8 +110,13 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     importlib.import_module(source.app)
     _await_schema(source, settings, supervisor)
     _see_that_tls_works(source, settings)
-    with life(settings, source.name, source.url(settings)):
+    with _auditing().life(settings, source.name, source.url(settings)):
         _Keeper(source, settings, supervisor, listener).run()
+
+
+def _auditing() -> ModuleType:
+    """Imported when it is used: its metrics look for their directory when they are imported."""
+    return importlib.import_module("console.serving.auditing")
 
 
 class _Keeper:
@@ -175,7 +184,7 @@ def _work(source: Source, settings: Settings, listener: socket.socket | None) ->
     """Serve in this process; its exit code."""
     observe(source.service, settings, settings.mllp_threads)
     database = source.open_store(settings)
-    auditing = begin(settings, source.name, source.url(settings))
+    auditing = _auditing().begin(settings, source.name, source.url(settings))
     handler = source.handler(settings, database, auditing.auditor)
     try:
         asyncio.run(_serve(MllpServer(listening(source, settings), handler), listener))
@@ -210,7 +219,7 @@ def listening(source: Source, settings: Settings) -> Listening:
         message=settings.mllp_message_timeout,
         threads=settings.mllp_threads,
         tls=of_server(settings.mllp_tls_files),
-        not_admitted=not_admitted,
+        not_admitted=_auditing().not_admitted,
     )
 
 

@@ -16,7 +16,6 @@ from common.settings import Settings
 from common.settings_types import split_bind
 from common.tls import Unusable, allowed_of, of_server
 from console.failure import HOPELESS, Failure
-from console.serving.auditing import life, not_admitted
 from console.serving.observing import refusals, see_that_it_can
 from console.serving.parent import end_with_parent
 from console.serving.services import Service, shown_storage
@@ -35,16 +34,18 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     end_with_parent()
     _prepare(service, settings, migrate)
     make = getattr(importlib.import_module("console.wsgi"), service.name)
+    # Its metrics, too, look for their directory when they are imported.
+    auditing = importlib.import_module("console.serving.auditing")
     limits = Limits(
         service.threads(settings),
         idle=settings.idle_timeout,
         total=settings.request_timeout,
         refused=refusals(service.name),
-        not_admitted=not_admitted,
+        not_admitted=auditing.not_admitted,
     )
     places = _places(service, settings)
     try:
-        with life(settings, service.name, service.url(settings)):
+        with auditing.life(settings, service.name, service.url(settings)):
             serve(make, places, workers=settings.workers(service.name), limits=limits, stop_seconds=STOP_SECONDS)
     except CannotServe as error:
         raise Failure(f"The {service.name} cannot listen on {service.bind(settings)}: {error}.") from error
