@@ -105,10 +105,16 @@ def document(size: int) -> Document:
     return Document(an_oid(), uuid.uuid4().hex.encode() * 2, tail)
 
 
-def provide(url: str, content: Document) -> Request:
-    """ITI-41 of one document, MTOM."""
+def provided(url: str, contents: Sequence[Document]) -> tuple[list[Request], list[str]]:
+    """ITI-41 of each, and the patients that they are of."""
+    patients = [a_patient_id() for _ in contents]
+    return [provide(url, each, patient) for each, patient in zip(contents, patients, strict=True)], patients
+
+
+def provide(url: str, content: Document, patient_id: str = "") -> Request:
+    """ITI-41 of one document, MTOM; of a patient of its own where none is told."""
     entry = a_document(
-        patient_id=a_patient_id(), unique_id=content.unique_id, hash=content.sha1, size=str(content.size)
+        patient_id=patient_id or a_patient_id(), unique_id=content.unique_id, hash=content.sha1, size=str(content.size)
     )
     submission: Submission = a_submission(entry)
     name = f"{entry.entry_uuid}@source.example"

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import click
 
+import registry.access.tables  # noqa: F401 - so that the tables are all there
 from bench import scale_keys, scale_sums
 from registry.store import (
     schema,  # noqa: F401 - so that all tables are there

@@ -23,6 +23,12 @@ ELSEWHERE: Final = {
     "identifier": Elsewhere("value", "a name is unique across all patients, so its key is what it is spread by"),
     "patient_merge": Elsewhere(None, "a merge is of two patients; there are few, so every machine has them all"),
     "purge_plan": Elsewhere(None, "a plan is about many patients; there are a few a year"),
+    "access_version": Elsewhere(None, "one number, which says whether what is shared has changed"),
+    "access_journal": Elsewhere("number", "a change may be of no patient, and all of them stand in one order"),
+    **{
+        f"access_{name}": Elsewhere(None, "of no patient; it changes seldom, and is read from memory")
+        for name in ("roles", "agreements", "organisations", "users", "endpoints", "services")
+    },
 }
 
 

@@ -360,6 +360,20 @@ class Settings:
         "File like that of tls_peers, of systems that act for themselves and need no assertion, as a Repository does "
         "at its Registry.",
     )
+    access: str = setting(
+        choice("off", "on"),
+        "off",
+        "Whether who asks sees and gets only what the access decision allows (`portolan access`); set it for the "
+        "Registry and every Repository alike. Needs xua.",
+    )
+    access_policy: str = setting(
+        text("a file"), "", "The access policy, TOML; the example for direct care that is shipped when empty."
+    )
+    access_listed: bool = setting(
+        boolean(),
+        False,
+        "Whether documents that the policy names under `listed` are listed without being given, instead of hidden.",
+    )
 
     audit: bool = setting(
         boolean(), False, "Whether every transaction is recorded for the audit repositories (ITI-20)."

@@ -26,6 +26,11 @@ def conflicts(settings: Settings) -> Iterator[str]:
     if settings.xua != "off" and not settings.xua_issuers:
         yield f"xua is {settings.xua}, so xua_issuers must be set too."
     yield from _audit_conflicts(settings)
+    if settings.access != "off" and settings.xua == "off":
+        yield "access is on, so xua must be optional or required: access is decided on who asks."
+    for name in ("access_policy", "access_listed"):
+        if getattr(settings, name) and settings.access == "off":
+            yield f"{name} is set, so access must be on."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "

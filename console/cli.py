@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "identity": "console.commands.identity",
     "pki": "console.commands.pki",
     "assertion": "console.commands.assertion",
+    "access": "console.commands.access",
     "codes": "console.commands.codes",
     "migrate": "console.commands.migrate",
     "outbox": "console.commands.outbox",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Flask
 
+from common.access import AccessPolicy, load_access_policy
 from common.audit.auditor import Auditor
 from common.codes import load as load_codes
 from common.db import Database, Reader, open_database, open_reader
@@ -12,6 +15,8 @@ from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
 from common.web.operations import operations
+from registry.access.acts import Access
+from registry.access.guard import Guard
 from registry.feed import Authority, Feed
 from registry.feed_v3 import FeedV3
 from registry.patients import Patients
@@ -52,6 +57,12 @@ def open_queries(settings: Settings, database: Database) -> Reader:
     )
 
 
+def access_policy(settings: Settings) -> AccessPolicy:
+    """The policy that settings name; AccessPolicyError."""
+    policy = load_access_policy(settings.access_policy)
+    return policy if settings.access_listed else replace(policy, listed=frozenset())
+
+
 def create_feed(settings: Settings, database: Database, auditor: Auditor | None = None) -> Feed:
     """What carries out messages of patient feeds in HL7 v2; its database has to be migrated already."""
     domain = affinity_domain(settings)
@@ -71,7 +82,12 @@ def create_app(
     domain = affinity_domain(settings)
     limits = Limits(settings.max_query_values, settings.max_results, settings.max_results_objectref)
     reader = open_queries(settings, store)
-    search = Search(reader, limits, domain if settings.patient_unknown_in_query == "error" else None)
+    guard = access = None
+    if settings.access == "on":
+        policy = access_policy(settings)
+        guard = Guard(reader, policy)
+        access = Access(guard, policy.reason_attribute)
+    search = Search(reader, limits, domain if settings.patient_unknown_in_query == "error" else None, guard)
     most = settings.max_objects
     routes = Routes(
         Register(store, domain, max_objects=most),
@@ -79,6 +95,7 @@ def create_app(
         Update(store, domain, max_objects=most),
         Remove(store, max_objects=most),
         FeedV3(Patients(store, domain), settings.patient_authority),
+        access,
     )
     app = Flask("portolan.registry", static_folder=None)
     outbox = open_outbox(settings, "registry") if deliver else None

@@ -38,10 +38,11 @@ from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from common.web.recording import Audit
+from registry.access.acts import Access
 from registry.feed_v3 import FeedV3
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.remove import Remove
-from registry.search import Search
+from registry.search import NOBODY, Search
 from registry.update import Update
 
 _QUERIES: Final = (ITI_18, ITI_51)
@@ -56,7 +57,17 @@ _CODES: Final = (
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, register: Register, search: Search, update: Update, remove: Remove, feed: FeedV3) -> None:
+    def __init__(
+        self,
+        register: Register,
+        search: Search,
+        update: Update,
+        remove: Remove,
+        feed: FeedV3,
+        access: Access | None = None,
+    ) -> None:
+        """With ``access`` each act needs the right to it."""
+        self._access = access
         self._register = register
         self._remove = remove
         self._search = search
@@ -80,7 +91,15 @@ class Routes:
 
     def act(self, message: Message, _parts: object) -> Reply:
         """Carry out the transaction that a message asks for."""
+        if self._access is not None and (refused := self._access.refused(message)) is not None:
+            return self._refused(message.transaction, refused)
         return self._actions[message.transaction](message)
+
+    def _refused(self, transaction: Transaction, told: str) -> Reply:
+        told = f"{told} [{correlation.current()}]"
+        if transaction in _FEEDS:
+            return Reply((self._feed.failed(transaction, told).body,), outcome="Failure")
+        return _told(RegistryResponse(Status.FAILURE, (RegistryError(ErrorCode.XDSRegistryError, told),)))
 
     def _registered(self, message: Message) -> Reply:
         body = message.envelope.body
@@ -118,7 +137,8 @@ class Routes:
         asked = read_query(body)
         if (account := bound()) is not None:
             account.asks(asked.id, etree.tostring(body, encoding="UTF-8", with_tail=False), asked.home)
-        answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current())
+        who = self._access.who(message) if self._access is not None else NOBODY
+        answer = self._search.answer(asked, multi_patient=multi_patient, correlation=correlation.current(), who=who)
         return Reply((answer.body,), outcome=outcome(answer.response))
 
     def _fed(self, message: Message) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from common.access import load_access_policy
 from common.audit.asking import Recorder
 from common.audit.auditor import Auditor
 from common.client.connections import Connections
@@ -14,6 +15,7 @@ from common.settings import Settings
 from common.soap.xml import XmlLimits
 from common.tls import of_client
 from common.web.operations import operations
+from repository.access import Access
 from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
 from repository.registry import Registry
@@ -75,6 +77,8 @@ def create_app(
     kept: DocumentStore = WatchedStore(store or storage(settings))
     registry = registry_client(settings, auditor)
     settling = Settling(kept, registry)
+    access = Access(registry) if settings.access == "on" else None
+    reason = load_access_policy(settings.access_policy).reason_attribute if access is not None else ""
     provide = Provide(
         kept, registry, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )
@@ -84,13 +88,15 @@ def create_app(
         on_demand_source(settings, kept, registry),
         repository_unique_id=settings.repository_uid,
         max_documents=settings.max_documents,
+        access=access,
     )
     remove = Remove(
         kept, registry, settling, repository_unique_id=settings.repository_uid, max_documents=settings.max_documents
     )
     app = Flask("portolan.repository", static_folder=None)
     outbox = open_outbox(settings, "repository") if deliver else None
-    entrance = door(Routes(provide, retrieve, remove), kept, settings, outbox, auditor)
+    routes = Routes(provide, retrieve, remove, access, reason)
+    entrance = door(routes, kept, settings, outbox, auditor)
     app.register_blueprint(entrance.blueprint())
     app.wsgi_app = entrance.before(app.wsgi_app)  # type: ignore[method-assign, assignment]
     checks = {"storage": kept.probe} | ({"outbox": outbox.ping} if outbox else {})

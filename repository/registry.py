@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from common.access import Act, Who
+from common.access.asking import ACT, CONCERNS, QUERY, UNIQUE_ID, Verdict, told
 from common.audit.asking import Recorder
 from common.audit.spool import SpoolFailed
 from common.client.connections import NeighbourError, NoAnswer, NotReached
@@ -16,6 +18,7 @@ from common.ebxml import names as n
 from common.ebxml.objects import Element, read_entry
 from common.ebxml.query import AdhocQuery, ReturnType, write_query
 from common.ebxml.responses import UnreadableAnswerError, read_registry_response
+from common.ebxml.verdicts import read_verdicts
 from common.faults import checkpoint
 from common.model import AvailabilityStatus, DocumentEntry, RegistryError, RegistryResponse, Status
 from common.observe import correlation
@@ -149,6 +152,21 @@ class Registry:
             held |= {name for name in part if len(part) == 1 or self._any_held([name])}
         return held
 
+    def verdicts(
+        self, who: Who, act: Act, *, unique_ids: Sequence[str] = (), patients: Iterable[str] = ()
+    ) -> list[Verdict]:
+        """What the Registry says of an act, on documents where some are named (JudgeAccess); RegistryUnclear."""
+        subject = {name: _listed(values) for name, values in told(who)}
+        subject[ACT] = _listed([act.value])
+        if concerned := sorted(patients):
+            subject[CONCERNS] = _listed(concerned)
+        found: list[Verdict] = []
+        for start in range(0, max(len(unique_ids), 1), _AT_ONCE):
+            part = unique_ids[start : start + _AT_ONCE]
+            more = {UNIQUE_ID: _listed(part)} if part else {}
+            found += read_verdicts(self._asked(QUERY, {**subject, **more}, ReturnType.OBJECT_REF))
+        return found
+
     def _any_held(self, unique_ids: Sequence[str]) -> bool:
         values = "(" + ",".join(_quoted(each)[1:-1] for each in unique_ids) + ")"
         found = self._asked("FindHeldDocuments", {"$XDSDocumentEntryUniqueId": values}, ReturnType.OBJECT_REF)
@@ -183,6 +201,10 @@ class Registry:
 def _failure(error: RegistryError) -> RegistryResponse:
     told = replace(error, context=f"{error.context} [{correlation.current()}]")
     return RegistryResponse(Status.FAILURE, (told,))
+
+
+def _listed(values: Iterable[str]) -> str:
+    return "(" + ",".join(_quoted(each)[1:-1] for each in values) + ")"
 
 
 def _quoted(value: str) -> str:

@@ -6,20 +6,23 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from common.access import Act, Who
 from common.audit import account
 from common.ebxml.retrieve import DocumentRequest
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation, metrics
 from common.standard.errors import ErrorCode
+from repository.access import Access
 from repository.on_demand.definition import MIME_TYPE as ON_DEMAND
 from repository.on_demand.definition import UnreadableDefinition
-from repository.on_demand.source import NotGenerated, OnDemandSource
+from repository.on_demand.source import NotGenerated, OnDemandSource, Seen
 from repository.registry import RegistryUnclear
 from repository.settling import Settling
 from repository.storage import Blob, Busy, Damaged, DocumentStore, Missing, Reader, StorageError
 
 log = logging.getLogger("portolan.retrieve")
 
+NOBODY = Who()
 SMALL = 1024 * 1024
 """Documents up to this size are read at once, as long as one answer holds few of them (bytes)."""
 HELD = 8 * 1024 * 1024
@@ -78,14 +81,17 @@ class Retrieve:
         *,
         repository_unique_id: str,
         max_documents: int,
+        access: Access | None = None,
     ) -> None:
+        """With ``access`` everybody gets what they may read; without it everybody gets everything."""
+        self._access = access
         self._store = store
         self._settling = settling
         self._on_demand = on_demand
         self._repository_unique_id = repository_unique_id
         self._max_documents = max_documents
 
-    def retrieve(self, requests: list[DocumentRequest]) -> Retrieved:
+    def retrieve(self, requests: list[DocumentRequest], who: Who = NOBODY) -> Retrieved:
         """Each document, or an error that names it; never both, never neither."""
         found = Retrieved()
         if not requests or len(requests) > self._max_documents:
@@ -94,8 +100,16 @@ class Retrieve:
             found.errors.append(_error(code, told, ""))
             return found
         try:
+            readable = self._readable(requests, who)
+        except RegistryUnclear as unclear:
+            log.warning("the registry does not say who may read: %s", unclear)
+            told = "whether the document may be given cannot be told now: ask again later"
+            found.errors += [_error(ErrorCode.XDSRepositoryError, told, asked.document_unique_id) for asked in requests]
+            _tell(requests, found)
+            return found
+        try:
             for asked in requests:
-                self._one(asked, found)
+                self._one(asked, found, who, readable)
             _tell(requests, found)
         except BaseException:
             for document in found.documents:
@@ -103,15 +117,24 @@ class Retrieve:
             raise
         return found
 
-    def _one(self, asked: DocumentRequest, found: Retrieved) -> None:
+    def _readable(self, requests: list[DocumentRequest], who: Who) -> frozenset[str] | None:
+        """The documents that may be given; None where all may. RegistryUnclear."""
+        if self._access is None:
+            return None
+        ours = [each for each in requests if each.repository_unique_id == self._repository_unique_id]
+        return self._access.documents(who, Act.READ, [each.document_unique_id for each in ours]) if ours else None
+
+    def _one(self, asked: DocumentRequest, found: Retrieved, who: Who, readable: frozenset[str] | None) -> None:
         name = asked.document_unique_id
         if asked.repository_unique_id != self._repository_unique_id:
             told = f"this is the repository {self._repository_unique_id}, not the one asked for"
             found.errors.append(_error(ErrorCode.XDSUnknownRepositoryId, told, name))
             return
         try:
+            # One that may not be read is looked for no less: how long that takes does not tell the two apart.
             blob = self._blob(name)
-            document = self._opened_or_gone(asked, blob, found) if blob else None
+            hidden = readable is not None and name not in readable
+            document = self._opened_or_gone(asked, blob, found, who) if blob and not hidden else None
             if document is None:
                 told = "no such document can be had here"
                 found.errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, told, name))
@@ -142,18 +165,18 @@ class Retrieve:
                 return settled
         return None
 
-    def _opened_or_gone(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing | None:
+    def _opened_or_gone(self, asked: DocumentRequest, blob: Blob, found: Retrieved, who: Who) -> Outgoing | None:
         """The document; ``None`` when it was removed since it was found, which only a second look can tell."""
         try:
-            return self._opened(asked, blob, found)
+            return self._opened(asked, blob, found, who)
         except (Missing, Damaged):
             if self._store.tombstone(asked.document_unique_id) is not None:
                 return None
             raise
 
-    def _opened(self, asked: DocumentRequest, blob: Blob, found: Retrieved) -> Outgoing | None:
+    def _opened(self, asked: DocumentRequest, blob: Blob, found: Retrieved, who: Who) -> Outgoing | None:
         if blob.mime_type == ON_DEMAND:
-            return self._made(asked, blob)
+            return self._made(asked, blob, who)
         if blob.size <= SMALL and found.held + blob.size <= HELD:
             found.held += blob.size
             with self._store.read(blob) as reader:
@@ -161,9 +184,16 @@ class Retrieve:
         self._store.verify(blob)
         return Outgoing(asked, blob.mime_type, blob.size, reader=self._store.read(blob))
 
-    def _made(self, asked: DocumentRequest, blob: Blob) -> Outgoing | None:
+    def _seen_by(self, who: Who) -> Seen | None:
+        """Which of some documents somebody may see, for those that are made of what others say."""
+        access = self._access
+        if access is None:
+            return None
+        return lambda unique_ids: access.documents(who, Act.SEARCH, unique_ids) if unique_ids else frozenset()
+
+    def _made(self, asked: DocumentRequest, blob: Blob, who: Who) -> Outgoing | None:
         """A document made for this request; its own uniqueId tells which content it is (ITI TF-2 3.43.4.2.2)."""
-        made = self._on_demand.make(blob)
+        made = self._on_demand.make(blob, self._seen_by(who))
         if made is None:
             return None
         kept = self._repository_unique_id if made.kept else None

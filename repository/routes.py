@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Final
 
+from common.access import Act
+from common.ebxml.patients import patients_in
 from common.ebxml.responses import write_registry_response
 from common.ebxml.retrieve import DocumentResponse, read_retrieve, write_retrieve_response
 from common.model import RegistryError, RegistryResponse, Status
+from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_41, ITI_43, ITI_86, Transaction
 from common.web.answers import Reply, outcome
+from common.web.asking import who_asks
 from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from common.web.recording import Audit
+from repository.access import NOT_ALLOWED, Access
 from repository.intake import Intake
 from repository.provide import Provide
+from repository.registry import RegistryUnclear
 from repository.remove import Remove
-from repository.retrieve import Retrieve
+from repository.retrieve import NOBODY, Retrieve
 from repository.storage import DocumentStore
+
+_ACTS: Final = {ITI_41: Act.SUBMIT, ITI_86: Act.REMOVE}
+"""What is judged as a whole; of ITI-43 each document is judged."""
 
 log = logging.getLogger("portolan.repository")
 
@@ -28,7 +38,11 @@ log = logging.getLogger("portolan.repository")
 class Routes:
     """The transactions, each by its function; one more is one more line of the table."""
 
-    def __init__(self, provide: Provide, retrieve: Retrieve, remove: Remove) -> None:
+    def __init__(
+        self, provide: Provide, retrieve: Retrieve, remove: Remove, access: Access | None = None, reason: str = ""
+    ) -> None:
+        """With ``access`` the Registry is asked who may do what; ``reason`` is the attribute that says why."""
+        self._access, self._reason = access, reason
         self._provide = provide
         self._retrieve = retrieve
         self._remove = remove
@@ -45,14 +59,31 @@ class Routes:
 
     def act(self, message: Message, intake: Intake) -> Reply:
         """Carry out the transaction that a message asks for."""
+        act = _ACTS.get(message.transaction)
+        refused = self._refused(self._access, message, act) if self._access is not None and act is not None else None
+        if refused is not None:
+            return Reply((write_registry_response(refused),), outcome=outcome(refused))
         return self._actions[message.transaction](message, intake)
+
+    def _refused(self, access: Access, message: Message, act: Act) -> RegistryResponse | None:
+        """The answer to what may not be done, or to what nobody can say of whether it may."""
+        try:
+            if access.may(who_asks(message, self._reason), act, patients_in(message.envelope.body)):
+                return None
+            told = NOT_ALLOWED
+        except RegistryUnclear as unclear:
+            log.warning("the registry does not say who may: %s", unclear)
+            told = "whether this is allowed cannot be told now: send the same message again later"
+        error = RegistryError(ErrorCode.XDSRepositoryError, f"{told} [{correlation.current()}]")
+        return RegistryResponse(Status.FAILURE, (error,))
 
     def _provided(self, message: Message, intake: Intake) -> Reply:
         response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id)
         return Reply((write_registry_response(response),), outcome=outcome(response))
 
     def _retrieved(self, message: Message, intake: Intake) -> Reply:
-        found = self._retrieve.retrieve(read_retrieve(message.envelope.body))
+        who = who_asks(message, self._reason) if self._access is not None else NOBODY
+        found = self._retrieve.retrieve(read_retrieve(message.envelope.body), who)
         response = found.response
         told = [
             DocumentResponse(each.asked, each.mime_type, each.new_repository_unique_id, each.new_document_unique_id)

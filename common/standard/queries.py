@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from common.access import asking
 from common.model import (
     Association,
     AvailabilityStatus,
@@ -54,6 +55,7 @@ class Shape(Enum):
     FOLDERS_FOR_DOCUMENT = auto()
     RELATED_DOCUMENTS = auto()
     HELD = auto()
+    JUDGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +367,20 @@ _EXTENSIONS: Final = (
         DocumentEntry,
         Shape.HELD,
         (Parameter(f"{_DE}UniqueId", Match.UNIQUE_ID, "unique_id", many=True, required=True),),
+    ),
+    # What somebody may do, with these documents or at all: a Repository asks before it gives any.
+    StoredQuery(
+        "urn:uuid:0c1f6c1e-5c0a-4d6d-9d0e-7b6a52f1b8c4",
+        asking.QUERY,
+        DocumentEntry,
+        Shape.JUDGE,
+        (
+            Parameter(asking.ACT, Match.EXACT, "", required=True),
+            Parameter(asking.UNIQUE_ID, Match.UNIQUE_ID, "unique_id", many=True),
+            Parameter(asking.CONCERNS, Match.EXACT, "", many=True),
+            *(Parameter(name, Match.EXACT, "") for name in asking.SUBJECT),
+            *(Parameter(name, Match.EXACT, "", many=True) for name in asking.SUBJECT_LISTS),
+        ),
     ),
 )
 """Queries of our own, beyond the standard."""

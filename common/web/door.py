@@ -266,11 +266,21 @@ class Door:
         # Who asks was verified when it came; by now the assertion may have expired.
         envelope = open_envelope(data, None, self._xml, self._callers.understood)
         message = Message(
-            transaction_of(envelope, self._served), envelope, content_type == MTOM_REQUEST, way_of(envelope)
+            transaction_of(envelope, self._served),
+            envelope,
+            content_type == MTOM_REQUEST,
+            way_of(envelope),
+            self._callers.told(envelope),
         )
         way = message.way
         assert way is not None  # else it would not have been kept
-        heard = Heard(message.transaction.label, transaction=message.transaction, envelope=envelope, way=way)
+        heard = Heard(
+            message.transaction.label,
+            transaction=message.transaction,
+            envelope=envelope,
+            way=way,
+            caller=message.caller,
+        )
         with self._recording.account():
             try:
                 with self._address.parts() as parts:
@@ -334,7 +344,8 @@ class Door:
             fault.relates_to = envelope.message_id
             raise
         try:
-            return Message(transaction_of(envelope, self._served), envelope, mtom, way, caller)
+            system = self._callers.system(heard.peer, caller)
+            return Message(transaction_of(envelope, self._served), envelope, mtom, way, caller, system)
         except SoapFault:
             heard.envelope, heard.way = envelope, way
             raise

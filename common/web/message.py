@@ -13,6 +13,7 @@ from common.soap.envelope import Envelope, read_envelope
 from common.soap.faults import SoapFault
 from common.soap.xml import XmlLimits, parse
 from common.standard.transactions import Transaction
+from common.tls import Peer
 from common.xua import Caller
 
 
@@ -20,7 +21,8 @@ from common.xua import Caller
 class Message:
     """One request: its transaction, its envelope, whether it came as MTOM, and where its answer goes elsewhere.
 
-    ``caller`` is the user in whose name it comes, where that is asked for.
+    ``caller`` is the user in whose name it comes, where that is asked for; ``system`` is the peer that it comes from in
+    its own name.
     """
 
     transaction: Transaction
@@ -28,6 +30,7 @@ class Message:
     mtom: bool
     way: Way | None = None
     caller: Caller | None = None
+    system: Peer | None = None
 
 
 def content_type_of(header: str | None) -> tuple[ContentType, bool]:

@@ -29,7 +29,7 @@ from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
 if TYPE_CHECKING:
-    from common.audit.auditor import Auditor
+    from common.audit.auditor import Asker, Auditor
 
 log = logging.getLogger("portolan.feeds")
 
@@ -65,14 +65,13 @@ class Source:
 
     def handler(self, settings: Settings, database: Database, auditor: Auditor | None = None) -> Handler:
         """What carries out a message."""
-        from common.audit.auditor import Asker
-
         feed = importlib.import_module(self.app).create_feed(settings, database, auditor)
+        asker: Callable[[str, str], Asker] = importlib.import_module("common.audit.auditor").Asker
 
         def handle(message: bytes) -> bytes:
             sender = SENDER.get()
-            asker = Asker(sender.address, sender.peer.subject if sender.peer is not None else "")
-            answer: bytes = feed.answer(message, asker)
+            who = asker(sender.address, sender.peer.subject if sender.peer is not None else "")
+            answer: bytes = feed.answer(message, who)
             return answer
 
         return handle
@@ -108,14 +107,15 @@ def run(source: Source, settings: Settings, supervisor: int, listen_fd: int | No
     os.environ[DIRECTORY] = str(metrics)
     metrics.mkdir(parents=True, exist_ok=True)
     importlib.import_module(source.app)
+    auditing = _auditing()
     _await_schema(source, settings, supervisor)
     _see_that_tls_works(source, settings)
-    with _auditing().life(settings, source.name, source.url(settings)):
+    with auditing.life(settings, source.name, source.url(settings)):
         _Keeper(source, settings, supervisor, listener).run()
 
 
 def _auditing() -> ModuleType:
-    """Imported when it is used: its metrics look for their directory when they are imported."""
+    """Imported late: it counts what it does, and metrics look for their directory when they are imported."""
     return importlib.import_module("console.serving.auditing")
 
 

@@ -34,7 +34,7 @@ def run(service: Service, settings: Settings, *, migrate: bool) -> None:
     end_with_parent()
     _prepare(service, settings, migrate)
     make = getattr(importlib.import_module("console.wsgi"), service.name)
-    # Its metrics, too, look for their directory when they are imported.
+    # Imported here: it counts what it does, and metrics look for their directory when they are imported.
     auditing = importlib.import_module("console.serving.auditing")
     limits = Limits(
         service.threads(settings),

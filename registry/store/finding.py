@@ -11,10 +11,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, and_, bindparam, not_, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    and_,
+    bindparam,
+    case,
+    literal_column,
+    not_,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.schema import Table
 
-from common.db import Statement, Work, matches_any, value_contains
+from common.db import Row, Statement, Work, matches_any, value_contains
 from common.db.statement import SEPARATOR
 from common.model import (
     Association,
@@ -45,41 +57,51 @@ _SEPARATED: Final = frozenset({"confidentiality_codes", "event_codes", "codes"})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One object of an answer; ``ebrim`` is empty where only ids were asked for."""
+    """One object of an answer; ``ebrim`` is empty where only ids were asked for.
+
+    ``marks`` are what access to an entry depends on, where that is to be judged: the columns ``MARKS``, and the
+    fragment of an entry that is older than the last of them.
+    """
 
     kind: type[RegistryObject]
     patient_id: str
     entry_uuid: str
     status: str
     ebrim: bytes = b""
+    marks: tuple[Any, ...] = ()
 
 
 Size = tuple[int, ...]
 Kind = type[Any]
-Shape = tuple[Kind, str, bool, int, tuple[tuple[str, Size], ...], bool, int]
+Shape = tuple[Kind, str, bool, int, tuple[tuple[str, Size], ...], bool, int, bool]
+
+MARKS: Final = ("class_code", "type_code", "confidentiality_codes", "author_organisations")
+"""The columns of an entry that access depends on."""
 
 NAMES: Final = frozenset({Match.ENTRY_UUID, Match.UNIQUE_ID, Match.LOGICAL_ID})
 """Parameters that name objects; all others are filters."""
 
 
-def find(work: Work, question: Question, kind: Kind, limit: int, *, of_patient: str = "") -> list[Found]:
+def find(
+    work: Work, question: Question, kind: Kind, limit: int, *, of_patient: str = "", marked: bool = False
+) -> list[Found]:
     """The objects of one kind that meet all the question's criteria on it; at most ``limit``."""
-    return _asked(work, question, kind, question.about(kind), limit, of_patient=of_patient)
+    return _asked(work, question, kind, question.about(kind), limit, of_patient=of_patient, marked=marked)
 
 
-def named(work: Work, question: Question, kind: Kind, limit: int) -> list[Found]:
+def named(work: Work, question: Question, kind: Kind, limit: int, *, marked: bool = False) -> list[Found]:
     """The objects of one kind that the question names, whatever its filters."""
     criteria = tuple((row, groups) for row, groups in question.about(kind) if row.match in NAMES)
-    return _asked(work, question, kind, criteria, limit, filtered=False)
+    return _asked(work, question, kind, criteria, limit, filtered=False, marked=marked)
 
 
-def passing(work: Work, question: Question, kind: Kind, uuids: Iterable[str]) -> list[Found]:
+def passing(work: Work, question: Question, kind: Kind, uuids: Iterable[str], *, marked: bool = False) -> list[Found]:
     """Those of some objects that pass the question's filters, whatever it names."""
     criteria = tuple((row, groups) for row, groups in question.about(kind) if row.match not in NAMES)
     ordered, found = sorted(set(uuids)), []
     for start in range(0, len(ordered), CHUNK):
         part = ordered[start : start + CHUNK]
-        found += _asked(work, question, kind, criteria, CHUNK, among_these=part)
+        found += _asked(work, question, kind, criteria, CHUNK, among_these=part, marked=marked)
     return found
 
 
@@ -93,11 +115,13 @@ def _asked(
     of_patient: str = "",
     among_these: Sequence[str] = (),
     filtered: bool = True,
+    marked: bool = False,
 ) -> list[Found]:
     sizes = tuple((row.name, tuple(rounded(len(group)) for group in groups)) for row, groups in criteria)
     size = rounded(len(among_these)) if among_these else 0
     level = question.level if filtered else 2
-    shape: Shape = (kind, question.query.id, question.leaf, level, sizes, bool(of_patient), size)
+    marked = marked and kind is DocumentEntry
+    shape: Shape = (kind, question.query.id, question.leaf, level, sizes, bool(of_patient), size, marked)
     values: dict[str, Any] = {"limit": limit}
     if of_patient:
         values["of_patient"] = of_patient
@@ -105,7 +129,14 @@ def _asked(
         values.update(bound(among_these, size))
     for number, (row, groups) in enumerate(criteria):
         values.update(_bound(number, row, groups))
-    return [Found(kind, *found) for found in work.rows(_statement(shape), values)]
+    return found_of(kind, work.rows(_statement(shape), values), marked=marked)
+
+
+def found_of(kind: Kind, rows: Iterable[Row], *, marked: bool) -> list[Found]:
+    """What is found, from rows of ``columns``."""
+    if not marked:
+        return [Found(kind, *row) for row in rows]
+    return [Found(kind, row[0], row[1], row[2], row[3], row[4:]) for row in rows]
 
 
 def _bound(number: int, row: Parameter, groups: Groups) -> Iterable[tuple[str, str]]:
@@ -119,15 +150,28 @@ def _as_stored(row: Parameter, value: str) -> str:
     return f"{SEPARATOR}{value}{SEPARATOR}" if row.match is Match.CODE and row.field in _SEPARATED else value
 
 
-def columns(table: Table, leaf: bool) -> list[Column[Any]]:
+def columns(table: Table, leaf: bool, *, marked: bool = False) -> list[ColumnElement[Any]]:
     """What is selected: with the fragment only where whole objects are asked for."""
     names = ("patient_id", "entry_uuid", "availability_status", "ebrim")
-    return [table.c[name] for name in (names if leaf else names[:3])]
+    chosen: list[ColumnElement[Any]] = [table.c[name] for name in (names if leaf else names[:3])]
+    if not marked:
+        return chosen
+    fragment = table.c.ebrim
+    # A whole object has its fragment at hand.
+    if leaf:
+        return [*chosen, *(table.c[name] for name in MARKS)]
+    older = case((table.c.author_organisations.is_(None), fragment))
+    return [
+        *chosen,
+        literal_column("''").label("no_fragment"),
+        *(table.c[name] for name in MARKS),
+        older.label("older_fragment"),
+    ]
 
 
 @lru_cache(maxsize=1024)
 def _statement(shape: Shape) -> Statement:
-    kind, query_id, leaf, level, sizes, of_patient, size = shape
+    kind, query_id, leaf, level, sizes, of_patient, size, marked = shape
     table, query = TABLES[kind], STORED_QUERIES[query_id]
     clauses: list[ColumnElement[bool]] = []
     if of_patient:
@@ -151,7 +195,7 @@ def _statement(shape: Shape) -> Statement:
         clauses.append(entry.c.is_latest == 1)
     indexed = spans.pop(_INDEXED_SPAN, [])
     clauses += [or_(and_(*within), table.c[field].is_(None)) for field, within in spans.items()]
-    found = select(*columns(table, leaf)).where(and_(*clauses))
+    found = select(*columns(table, leaf, marked=marked)).where(and_(*clauses))
     if not indexed:
         return Statement(found.limit(bindparam("limit")))
     # Asked apart, so that an index always leads to what lies between: with OR it is up to what the planner expects.

@@ -9,8 +9,8 @@ from functools import lru_cache
 from sqlalchemy import and_, select
 
 from common.db import Statement, Work
-from common.model import Association
-from registry.store.finding import TABLES, Found, Kind, columns, level_clauses
+from common.model import Association, DocumentEntry
+from registry.store.finding import TABLES, Found, Kind, columns, found_of, level_clauses
 from registry.store.statements import among, fetch
 from registry.store.tables import association
 
@@ -26,16 +26,19 @@ class Link:
 
 
 @lru_cache(maxsize=256)
-def _by_uuid(size: int, kind: Kind, leaf: bool, level: int) -> Statement:
+def _by_uuid(size: int, kind: Kind, leaf: bool, level: int, marked: bool) -> Statement:
     table = TABLES[kind]
     clauses = [among(table.c.entry_uuid, size), *level_clauses(kind, level)]
-    return Statement(select(*columns(table, leaf)).where(and_(*clauses)))
+    return Statement(select(*columns(table, leaf, marked=marked)).where(and_(*clauses)))
 
 
-def objects(work: Work, kind: Kind, uuids: Iterable[str], *, leaf: bool, level: int) -> list[Found]:
+def objects(
+    work: Work, kind: Kind, uuids: Iterable[str], *, leaf: bool, level: int, marked: bool = False
+) -> list[Found]:
     """Objects of one kind by entryUUID, of any status."""
-    found = fetch(work, lambda size: _by_uuid(size, kind, leaf, level), uuids)  # type: ignore[arg-type]
-    return [Found(kind, *row) for row in found]
+    marked = marked and kind is DocumentEntry
+    found = fetch(work, lambda size: _by_uuid(size, kind, leaf, level, marked), uuids)  # type: ignore[arg-type]
+    return found_of(kind, found, marked=marked)
 
 
 @lru_cache(maxsize=256)

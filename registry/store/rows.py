@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from common.access.names import of_institution
 from common.db.statement import joined
 from common.ebxml.fragments import NewId, fragment
 from common.hl7.types import dtm_complete
@@ -24,6 +25,12 @@ def _time(value: str | None) -> str | None:
 
 def _persons(authors: tuple[Author, ...]) -> str | None:
     return joined([author.person for author in authors if author.person])
+
+
+def organisations(authors: tuple[Author, ...]) -> str:
+    """The organisations of some authors, each once, in order; empty where they name none."""
+    named = {of_institution(each) for author in authors for each in author.institutions}
+    return joined(sorted(filter(None, named))) or ""
 
 
 def entry_row(entry: DocumentEntry, new_id: NewId) -> Values:
@@ -54,6 +61,7 @@ def entry_row(entry: DocumentEntry, new_id: NewId) -> Values:
         "author_persons": _persons(entry.authors),
         "reference_id_list": joined(entry.reference_id_list),
         "ebrim": fragment(entry, new_id),
+        "author_organisations": organisations(entry.authors),
     }
 
 

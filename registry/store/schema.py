@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import migrations.registry as scripts
-import registry.store.lifecycle_tables  # noqa: F401 - so that the tables are all there to be compared
+import registry.access.tables
+import registry.store.lifecycle_tables  # noqa: F401
 from common.db.schema import Schema
 
 VERSION_TABLE: Final = "portolan_registry_version"

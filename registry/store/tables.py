@@ -120,6 +120,8 @@ entry: Final = Table(
     Column("reference_id_list", String),
     Column("ebrim", LargeBinary, nullable=False),
     Column("filed_under", String),
+    # Empty where the authors name no organisation; NULL where the entry is older than this column.
+    Column("author_organisations", String),
     PrimaryKeyConstraint("patient_id", "entry_uuid"),
     Index("entry_by_uuid", "entry_uuid"),
     Index("entry_by_unique_id", "unique_id"),

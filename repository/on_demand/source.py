@@ -32,6 +32,9 @@ log = logging.getLogger("portolan.on_demand")
 
 _HAS_MEMBER = AssociationType.HAS_MEMBER
 
+Seen = Callable[[list[str]], frozenset[str]]
+"""Which of some documents may be seen, by their uniqueIds."""
+
 
 class NotGenerated(Exception):  # noqa: N818
     """The generator failed, or is not there."""
@@ -111,21 +114,24 @@ class OnDemandSource:
             write_submission(submission), message_id=None, transaction=transaction, sets=sets
         )
 
-    def make(self, blob: Blob) -> Made | None:
-        """The document as it is now; None where it is not registered any more. NotGenerated, RegistryUnclear."""
+    def make(self, blob: Blob, seen: Seen | None = None) -> Made | None:
+        """The document as it is now; None where it is not registered any more. NotGenerated, RegistryUnclear.
+
+        With ``seen`` it is made of what somebody may see, and so is for them alone and not kept.
+        """
         entry = self._registry.on_demand_entry(blob.unique_id)
         if entry is None:
             return None
         with self._store.read(blob) as reader:
             definition = read_definition(reader.content())
-        generated = self._generated(entry, definition)
+        generated = self._generated(entry, definition, seen)
         digest = sha1(generated.content, usedforsecurity=False).hexdigest()
         unique_id = content_unique_id(blob.unique_id, digest)
-        kept = definition.keep and self._keep(entry, definition, generated, unique_id, digest)
+        kept = definition.keep and seen is None and self._keep(entry, definition, generated, unique_id, digest)
         return Made(generated.content, generated.mime_type, unique_id, kept)
 
-    def _generated(self, entry: DocumentEntry, definition: Definition) -> Generated:
-        order = Order(entry, definition.parameters, self._now(), lambda: self._others(entry))
+    def _generated(self, entry: DocumentEntry, definition: Definition, seen: Seen | None) -> Generated:
+        order = Order(entry, definition.parameters, self._now(), lambda: self._others(entry, seen))
         try:
             generated = self._find_generator(definition.generator)(order)
         except RegistryUnclear:
@@ -137,11 +143,15 @@ class OnDemandSource:
             raise NotGenerated(f"{definition.generator} made {len(generated.content)} bytes")
         return generated
 
-    def _others(self, entry: DocumentEntry) -> list[DocumentEntry]:
+    def _others(self, entry: DocumentEntry, seen: Seen | None) -> list[DocumentEntry]:
         """The patient's documents but for what this one was before: it would be another one each time it is kept."""
         name = entry.unique_id or ""
         found = self._registry.documents_of(entry.patient_id or "")
-        return [each for each in found if each.unique_id != content_unique_id(name, each.hash or "")]
+        found = [each for each in found if each.unique_id != content_unique_id(name, each.hash or "")]
+        if seen is None:
+            return found
+        shown = seen([each.unique_id or "" for each in found])
+        return [each for each in found if each.unique_id in shown]
 
     def _keep(
         self, entry: DocumentEntry, definition: Definition, generated: Generated, unique_id: str, digest: str

@@ -19,6 +19,7 @@ from tests.servers.process import Child, accepts, free_port
 _CONFIGURATION: Final = """
 global
     maxconn 400
+    stats socket {socket}
 defaults
     mode http
     balance roundrobin
@@ -58,9 +59,21 @@ class Haproxy:
         self.ports = {name: free_port() for name in groups}
         self._child = Child("haproxy")
         file = Path(self._child.folder) / "haproxy.cfg"
-        file.write_text(_CONFIGURATION + "".join(self._section(name, behind) for name, behind in groups.items()))
+        self._socket = Path(self._child.folder) / "stats"
+        file.write_text(
+            _CONFIGURATION.format(socket=self._socket)
+            + "".join(self._section(name, behind) for name, behind in groups.items())
+        )
         self._child.start([path, "-db", "-f", str(file)], {})
         self._child.wait_until(lambda: all(map(accepts, self.ports.values())), "haproxy listens")
+
+    def is_up(self, name: str, port: int) -> bool:
+        """Whether requests are dealt out to one of a group's services, by what its checks have found."""
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.connect(str(self._socket))
+            asked.sendall(b"show stat\n")
+            told = b"".join(iter(lambda: asked.recv(_PIECE), b"")).decode()
+        return any(line.startswith(f"{name},s{port},") and ",UP," in line for line in told.splitlines())
 
     def _section(self, name: str, behind: Sequence[int]) -> str:
         servers = "".join(f"    server s{port} 127.0.0.1:{port}\n" for port in behind)

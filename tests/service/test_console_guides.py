@@ -27,6 +27,7 @@ GUIDES = (
     "identity.md",
     "mutual-tls.md",
     "user-assertions.md",
+    "access.md",
 )
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(r"^portolan (demo --stay|serve\b.*)$", re.MULTILINE)

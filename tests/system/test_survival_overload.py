@@ -1,6 +1,8 @@
 """More is asked than can be carried out: the rest is refused at once, memory is bounded, and then all is as before.
 
-PORTOLAN_OVERLOAD_SECONDS says for how long (120 for the long run; 2 with PORTOLAN_SURVIVAL_LONG=1 alone).
+PORTOLAN_OVERLOAD_SECONDS says for how long (120 for the long run; 2 with PORTOLAN_SURVIVAL_LONG=1 alone). Who asks and
+who answers share a machine here: PORTOLAN_OVERLOAD_CORES=0.3 gives the services so much of a core (by a control group,
+which takes root), so that five times what they can do is something that the rest of the machine can ask.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, only_when_asked_for("PORTOLA
 
 SECONDS = seconds_of("PORTOLAN_OVERLOAD_SECONDS", 2)
 TIMES = 5
+CORES = float(os.environ.get("PORTOLAN_OVERLOAD_CORES", "0"))
+GROUPS = Path("/sys/fs/cgroup/cpu")
+PERIOD = 20_000  # microseconds
 MOST_MEMORY = 150.0  # MiB of a worker, as the limits have it
 BUSY = ("XDSRegistryBusy", "XDSRepositoryBusy", "503")
 
@@ -39,8 +44,30 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     settings = {name: value for name, value in back_end("postgresql and s3", request).items() if name == "DATABASE"}
     made = a_pair(tmp_path_factory.mktemp("overload"), settings | WITHOUT_FEEDS | {"LOG_LEVEL": "error"})
     made.start()
-    yield made
+    with held_back(made):
+        yield made
     made.stop()
+
+
+@contextmanager
+def held_back(pair: Pair) -> Iterator[None]:
+    """The services get a share of the processors, where that is asked for."""
+    if not CORES:
+        yield
+        return
+    group = GROUPS / f"portolan-{os.getpid()}"
+    group.mkdir()
+    (group / "cpu.cfs_period_us").write_text(str(PERIOD))
+    (group / "cpu.cfs_quota_us").write_text(str(int(PERIOD * CORES)))
+    for pid in family([each.process.pid for each in (pair.registry, pair.repository) if each.process]):
+        (group / "cgroup.procs").write_text(str(pid))
+    try:
+        yield
+    finally:
+        for pid in (group / "cgroup.procs").read_text().split():
+            with suppress(OSError):
+                (GROUPS / "cgroup.procs").write_text(pid)
+        group.rmdir()
 
 
 def flood(pair: Pair, patient: str, rate: float, seconds: float) -> dict[str, Any]:

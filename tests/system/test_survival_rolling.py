@@ -15,8 +15,8 @@ import pytest
 
 from tests.factories import a_patient_id
 from tests.running import Pair, a_pair, back_end
-from tests.servers.balancer import Balancer, Haproxy, haproxy
-from tests.servers.process import accepts
+from tests.servers.balancer import Haproxy, haproxy
+from tests.servers.process import accepts, eventually
 from tests.system.survival_judge import check, judged
 from tests.system.survival_kit import WITHOUT_FEEDS, Book, a_letter, ask, load, retrieval
 from tests.wire import Services, answer
@@ -43,7 +43,7 @@ class Checked(Haproxy):
 @pytest.fixture(scope="module")
 def two(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[list[Pair], Services, Balancer]]:
+) -> Iterator[tuple[list[Pair], Services, Checked]]:
     """Two of each on the same stores."""
     tmp_path = tmp_path_factory.mktemp("rolling")
     settings = {
@@ -68,7 +68,8 @@ def two(
     try:
         for pair in pairs:
             pair.start()
-        time.sleep(0.3)
+            for each in (pair.registry, pair.repository):
+                eventually(lambda one=each: balancer.is_up(one.name, one.port), "the balancer has seen it")  # type: ignore[misc]
         yield pairs, Services(urls["registry"], urls["repository"]), balancer
     finally:
         for pair in pairs:
@@ -78,9 +79,9 @@ def two(
 
 
 def test_o6_d15_a_rolling_restart_under_load_fails_no_request(
-    two: tuple[list[Pair], Services, Balancer],
+    two: tuple[list[Pair], Services, Checked],
 ) -> None:
-    pairs, services, _ = two
+    pairs, services, balancer = two
     book, stops = Book(), []
     with load(services, book, threads=4, seconds=3600, seed=3) as work:
         for pair in pairs * ROUNDS or pairs[:1]:
@@ -89,7 +90,7 @@ def test_o6_d15_a_rolling_restart_under_load_fails_no_request(
                 assert service.stop() == 0
                 stops.append(time.monotonic() - begun)
                 service.start()
-                time.sleep(0.3)
+                eventually(lambda one=service: balancer.is_up(one.name, one.port), "the balancer has seen it")  # type: ignore[misc]
         work.end()
 
     failed = {name: count for name, count in book.counts.items() if not name.endswith(": Success")}
@@ -102,7 +103,7 @@ def test_o6_d15_a_rolling_restart_under_load_fails_no_request(
 
 
 def test_d15_a_transfer_that_runs_when_a_service_is_told_to_stop_is_brought_to_its_end(
-    two: tuple[list[Pair], Services, Balancer],
+    two: tuple[list[Pair], Services, Checked],
 ) -> None:
     [_, pair], others, _ = two
     letter = a_letter(a_patient_id(), 4 * 2**20, random.Random(2))

@@ -1,0 +1,56 @@
+"""Acts that give nothing of a record out: each needs its right, and an assertion that names no other patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from common.access import Act, Who
+from common.ebxml.patients import patients_in
+from common.standard.transactions import (
+    ITI_42,
+    ITI_44_ADD,
+    ITI_44_MERGE,
+    ITI_44_REVISE,
+    ITI_57,
+    ITI_61,
+    ITI_62,
+    ITI_92,
+    Transaction,
+)
+from common.web.asking import who_asks
+from common.web.message import Message
+from registry.access.guard import Guard
+
+ACTS: Final[Mapping[Transaction, Act]] = MappingProxyType({
+    ITI_42: Act.SUBMIT,
+    ITI_61: Act.SUBMIT,
+    ITI_57: Act.UPDATE,
+    ITI_92: Act.UPDATE,
+    ITI_62: Act.REMOVE,
+    ITI_44_ADD: Act.FEED,
+    ITI_44_REVISE: Act.FEED,
+    ITI_44_MERGE: Act.FEED,
+})  # fmt: skip
+"""What each transaction does, but for queries: what those give is judged object by object."""
+NOT_ALLOWED: Final = "this is not allowed to whoever asks"
+
+
+class Access:
+    """Tells who asks, and whether they may."""
+
+    def __init__(self, guard: Guard, reason_attribute: str) -> None:
+        self._guard, self._reason_attribute = guard, reason_attribute
+
+    def who(self, message: Message) -> Who:
+        """Whoever a message comes from."""
+        return who_asks(message, self._reason_attribute)
+
+    def refused(self, message: Message) -> str | None:
+        """Why a message is not carried out, in words that do not tell more than that."""
+        act = ACTS.get(message.transaction)
+        if act is None:
+            return None
+        decision = self._guard.may(self.who(message), act, patients_in(message.envelope.body))
+        return None if decision.allowed else NOT_ALLOWED

@@ -1,0 +1,164 @@
+"""Who may do what at this Registry: facts fetched, the decision asked for, and told to the request's account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from common.access import AccessPolicy, Act, Decision, Document, Facts, Standing, What, Who, judge, standing
+from common.access.asking import Verdict
+from common.audit import Judgement, current
+from common.clock import utc_now
+from common.db import Reader, Work, decided
+from common.db.statement import SEPARATOR
+from common.ebxml.stored import read_fragment
+from common.model import DocumentEntry
+from registry.access import store
+from registry.access.store import Shared
+from registry.store.rows import organisations
+
+Marks = tuple[Any, ...]
+"""Of an entry its class, its type, its confidentiality codes, its authors' organisations, as the columns have them."""
+
+
+class NotAllowed(Exception):  # noqa: N818
+    """Whoever asks may not do this at all."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.rule)
+        self.decision = decision
+
+
+class Guard:
+    """Asks for decisions; shared by all threads of a process."""
+
+    def __init__(self, reader: Reader, policy: AccessPolicy, *, now: Callable[[], str] = utc_now) -> None:
+        self._reader, self._policy, self._now = reader, policy, now
+        self._shared = Shared()
+
+    def standing(self, work: Work, who: Who, patients: Iterable[str]) -> Standing:
+        """Somebody's standing towards some patients: one round trip, and more only where something has changed."""
+        return self.standings(work, (who,), patients)[0]
+
+    def standings(self, work: Work, asking: Sequence[Who], patients: Iterable[str]) -> list[Standing]:
+        """As ``standing``, of several of whom one at most is a user."""
+        user = next((who.user for who in asking if who.user), "")
+        found = store.of_patients(work, patients, user)
+        if found.version != self._shared.version:
+            self._shared = store.shared(work)
+        shared = self._shared
+        listed = [shared.systems[name] for who in asking for name in who.system if name in shared.systems]
+        listed += [found.user] if found.user is not None else []
+        self.learn(work, shared, [who.organisation for who in asking] + [each.organisation for each in listed])
+        facts = Facts(
+            shared.rights,
+            tuple(found.relationships),
+            tuple(found.consents),
+            shared.agreements,
+            shared.organisations,
+            found.user,
+            shared.systems,
+            found.persons,
+        )
+        now = self._now()
+        return [
+            standing(
+                replace(who, organisation=shared.names.get(who.organisation, who.organisation)),
+                facts,
+                self._policy,
+                now,
+            )
+            for who in asking
+        ]
+
+    def learn(self, work: Work, shared: Shared, names: Iterable[str]) -> None:
+        """Have these organisations at hand; mostly they are."""
+        if missing := {name for name in names if name and name not in shared.names}:
+            store.add_organisations(work, shared, missing)
+
+    def documents(self, work: Work, marks: Iterable[Marks]) -> dict[Marks, Document]:
+        """Documents as the decision sees them, their organisations by the codes of the directory."""
+        found = {each: each[3].strip(SEPARATOR).split(SEPARATOR) if each[3] else [] for each in marks}
+        shared = self._shared
+        self.learn(work, shared, [name for names in found.values() for name in names])
+        return {
+            each: Document(
+                each[0],
+                each[1],
+                tuple(each[2].strip(SEPARATOR).split(SEPARATOR)),
+                tuple(shared.names.get(name, name) for name in names),
+            )
+            for each, names in found.items()
+        }
+
+    def require(self, work: Work, who: Who, act: Act) -> None:
+        """NotAllowed, where somebody has no right for an act at all."""
+        decision = judge(self.standing(work, who, ()), What(act), "")
+        if not decision.allowed:
+            raise NotAllowed(decision)
+
+    def may(self, who: Who, act: Act, patients: Iterable[str] = ()) -> Decision:
+        """Whether somebody may do something that is about some patients; it is told to the account."""
+        names = sorted(set(patients)) or [""]
+        decision, patient_id = decided(lambda: self._reader.ask(lambda work: self._may(work, who, act, names)))
+        tell(decision, patient_id)
+        return decision
+
+    def _may(self, work: Work, who: Who, act: Act, patients: list[str]) -> tuple[Decision, str]:
+        here = self.standing(work, who, [name for name in patients if name])
+        found = [(judge(here, What(act), name), name) for name in patients]
+        return next((each for each in found if not each[0].allowed), found[0])
+
+    def verdicts(self, work: Work, asker: Who, who: Who, act: Act, unique_ids: list[str]) -> list[Verdict]:
+        """On each registered document of these uniqueIds; of several entries that are current all have to allow it.
+
+        NotAllowed, where the one who asks may not ask for others.
+        """
+        rows = store.by_unique_id(work, unique_ids)
+        latest = {row.unique_id for row in rows if row.is_latest}
+        rows = [row for row in rows if row.is_latest or row.unique_id not in latest]
+        asking, here = self._both(work, asker, who, {row.patient_id for row in rows})
+        may_ask = judge(asking, What(Act.JUDGE), "")
+        if not may_ask.allowed:
+            raise NotAllowed(may_ask)
+        marks = {row.entry_uuid: marks_of(row.marks[:4], row.marks[4]) for row in rows}
+        documents = self.documents(work, marks.values())
+        found: dict[str, Verdict] = {}
+        for row in rows:
+            decision = judge(here, What(act, documents[marks[row.entry_uuid]]), row.patient_id)
+            if row.unique_id not in found or not decision.allowed:
+                found[row.unique_id] = Verdict(
+                    decision.allowed, decision.rule, row.unique_id, row.patient_id, decision.emergency
+                )
+        return list(found.values())
+
+    def _both(self, work: Work, asker: Who, who: Who, patients: Iterable[str]) -> list[Standing]:
+        """Mostly a system asks for a user: then it is one round trip."""
+        if asker.user and who.user:
+            return [self.standing(work, asker, ()), self.standing(work, who, patients)]
+        return self.standings(work, (asker, who), patients)
+
+
+def marks_of(columns: tuple[str | None, ...], fragment: bytes | None) -> Marks:
+    """The columns, with the authors' organisations out of the fragment where the entry is older than their column."""
+    class_code, type_code, confidentiality, owners = columns
+    if owners is None:
+        entry = read_fragment(DocumentEntry, "", bytes(fragment or b""))
+        owners = organisations(entry.authors)
+    return class_code or "", type_code or "", confidentiality or "", owners
+
+
+def tell(decision: Decision, patient_id: str, count: int = 1, objects: tuple[str, ...] = ()) -> None:
+    """Tell the request's account."""
+    current().judgements.append(
+        Judgement(decision.allowed, decision.rule, patient_id, objects, count, decision.emergency)
+    )
+
+
+def tell_of(verdicts: Iterable[Verdict]) -> None:
+    """Tell the request's account of verdicts on documents."""
+    for each in verdicts:
+        current().judgements.append(
+            Judgement(each.allowed, each.rule, each.patient_id, (each.unique_id,), 1, each.emergency)
+        )

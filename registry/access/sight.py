@@ -1,0 +1,156 @@
+"""What of the registry somebody may see: entries one by one, SubmissionSets and Folders with their patient.
+
+What is not seen is as if it were not there: neither it nor an Association to or from it, and nothing is found by it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from common.access import Act, Decision, Standing, What, Who, judge
+from common.db import Work
+from common.model import AssociationType, AvailabilityStatus, DocumentEntry
+from registry.access.guard import Guard, Marks, NotAllowed, marks_of, tell
+from registry.store import linking
+from registry.store.finding import Found
+from registry.store.linking import Link
+from registry.view import View
+
+_MOST_NAMED: Final = 100
+_HAS_MEMBER: Final = AssociationType.HAS_MEMBER.value
+_ANY: Final = frozenset(status.value for status in AvailabilityStatus)
+_RECORD: Final = What(Act.SEARCH)
+_OWNERS: Final = 3  # where an entry's marks tell its authors' organisations
+
+Key = tuple[str, Marks | None]
+"""A patient, and the marks of an entry of theirs; None for whatever else there is."""
+
+
+class Sight(View):
+    """A view of what one may see, while one question is answered."""
+
+    marked = True
+
+    def __init__(self, work: Work, guard: Guard, who: Who, *, naming: bool) -> None:
+        """With ``naming`` the ids of what was asked for are told to the account."""
+        super().__init__(work)
+        self._guard, self._who, self._naming = guard, who, naming
+        self._standings: dict[str, Standing] = {}
+        self._decisions: dict[Key, Decision] = {}
+        self._shown: dict[str, bool] = {}
+        self._counts: Counter[Key] = Counter()
+        self._names: dict[Key, set[str]] = {}
+        self._others: set[str] = set()
+        self._may_search = False
+        self.was_cut = False
+
+    def begin(self, patients: Iterable[str]) -> None:
+        """Know somebody's standing towards these patients; NotAllowed for who may not search at all."""
+        new = [each for each in patients if each not in self._standings]
+        if not new and self._may_search:
+            return
+        here = self._guard.standing(self.work, self._who, new)
+        if not self._may_search:
+            decision = judge(here, _RECORD, "")
+            if decision.rule in ("nobody", "right"):
+                raise NotAllowed(decision)
+            self._may_search = True
+        self._standings |= dict.fromkeys(new, here)
+
+    def again(self) -> None:
+        """Count anew: the question is answered once more, with more room."""
+        self._counts.clear()
+        self._names.clear()
+        self.was_cut = False
+
+    def seen(self, found: list[Found], limit: int = 0) -> list[Found]:
+        """Those that may be seen; that there may be more is noted, since some of what was found may not be."""
+        self.was_cut |= 0 < limit <= len(found)
+        if not found:
+            return found
+        self.begin({each.patient_id for each in found})
+        if found[0].kind is not DocumentEntry:
+            return [each for each in found if self._decision((each.patient_id, None), each).allowed]
+        keys = self._judged(found)
+        if self._naming:
+            for each, key in zip(found, keys, strict=True):
+                self._names.setdefault(key, set()).add(each.entry_uuid)
+        counts = Counter(keys)
+        self._counts.update(counts)
+        if all(self._decisions[key].shown for key in counts):
+            return found
+        return [each for each in found if self._shown[each.entry_uuid]]
+
+    def _judged(self, entries: list[Found]) -> list[Key]:
+        """What decides on each entry; it is known from now on which of them are shown."""
+        keys: list[Key] = [
+            (each.patient_id, each.marks if each.marks[_OWNERS] is not None else self._older(each)) for each in entries
+        ]
+        self._judge(keys)
+        shown = {key: decision.shown for key, decision in self._decisions.items()}
+        self._shown.update(zip([each.entry_uuid for each in entries], [shown[key] for key in keys], strict=True))
+        return keys
+
+    @staticmethod
+    def _older(found: Found) -> Marks:
+        """Of an entry that is older than the column of its authors' organisations."""
+        return marks_of(found.marks[:4], found.ebrim or found.marks[4])
+
+    def _judge(self, keys: Iterable[Key]) -> None:
+        new = set(keys) - self._decisions.keys()
+        if new:
+            documents = self._guard.documents(self.work, {marks for _, marks in new if marks is not None})
+            for patient_id, marks in new:
+                what = What(Act.SEARCH, documents[marks]) if marks is not None else _RECORD
+                self._decisions[patient_id, marks] = judge(self._standings[patient_id], what, patient_id)
+
+    def _decision(self, key: Key, found: Found) -> Decision:
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decisions[key] = judge(self._standings[key[0]], _RECORD, key[0])
+        self._counts[key] += 1
+        if self._naming:
+            self._names.setdefault(key, set()).add(found.entry_uuid)
+        return decision
+
+    def tied(self, found: list[Link]) -> list[Link]:
+        """Those between objects that may be seen; an Association that is a member is one if both its ends are."""
+        if not found:
+            return found
+        self.begin({link.found.patient_id for link in found})
+        self._look_at(found)
+        joined = {link.target for link in found if link.type == _HAS_MEMBER} - self._shown.keys()
+        inner = linking.links(self.work, joined, _ANY, leaf=False) if joined else []
+        self.begin({link.found.patient_id for link in inner})
+        self._look_at(inner)
+        for link in inner:
+            self._shown[link.found.entry_uuid] = self._joins(link)
+        return [link for link in found if self._joins(link)]
+
+    def _look_at(self, found: list[Link]) -> None:
+        """Judge the entries that some Associations join, where they have not been met before."""
+        ends = {end for link in found for end in (link.source, link.target)} - self._shown.keys() - self._others
+        if ends:
+            entries = linking.objects(self.work, DocumentEntry, ends, leaf=False, level=2, marked=True)
+            self.begin({each.patient_id for each in entries})
+            self._judged(entries)
+            self._others |= ends - self._shown.keys()
+
+    def _joins(self, link: Link) -> bool:
+        """Whether both ends are seen; SubmissionSets and Folders are with the patient."""
+        record = self._decision((link.found.patient_id, None), link.found).allowed
+        return self._shown.get(link.source, record) and self._shown.get(link.target, record)
+
+    def finish(self, patients: Iterable[str]) -> None:
+        """Tell the account; of patients who were asked for and have nothing, that they were."""
+        self.begin(())
+        told: set[str] = set()
+        for key, count in self._counts.items():
+            names = tuple(sorted(self._names.get(key, ()))[:_MOST_NAMED])
+            tell(self._decisions[key], key[0], len(self._names[key]) if self._naming else count, names)
+            told.add(key[0])
+        for patient_id in patients:
+            if patient_id not in told and patient_id in self._standings:
+                tell(judge(self._standings[patient_id], _RECORD, patient_id), patient_id, 0)

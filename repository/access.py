@@ -1,0 +1,45 @@
+"""Who may do what with documents: the Registry is asked, and where it does not say nothing is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from common.access import Act, Who
+from common.access.asking import NOT_JUDGED, Verdict
+from common.audit import Judgement, current
+from repository.registry import Registry
+
+NOT_ALLOWED: Final = "this is not allowed to whoever asks"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Asks the Registry; RegistryUnclear where it does not say."""
+
+    registry: Registry
+
+    def documents(self, who: Who, act: Act, unique_ids: Sequence[str]) -> frozenset[str]:
+        """Those documents with which somebody may do this; what came of each is told to the request's account."""
+        wanted = list(dict.fromkeys(unique_ids))
+        found = {each.unique_id: each for each in self.registry.verdicts(who, act, unique_ids=wanted)}
+        for name in wanted:
+            verdict = found.get(name, NOT_JUDGED)
+            _tell(verdict, name)
+            current().concerns(verdict.patient_id)
+        return frozenset(name for name in wanted if found.get(name, NOT_JUDGED).allowed)
+
+    def may(self, who: Who, act: Act, patients: Iterable[str] = ()) -> bool:
+        """Whether somebody may do this at all."""
+        found = self.registry.verdicts(who, act, patients=patients)
+        verdict = found[0] if len(found) == 1 else NOT_JUDGED
+        _tell(verdict, "")
+        return verdict.allowed
+
+
+def _tell(verdict: Verdict, name: str) -> None:
+    objects = (name,) if name else ()
+    current().judgements.append(
+        Judgement(verdict.allowed, verdict.rule, verdict.patient_id, objects, 1, verdict.emergency)
+    )

@@ -1,0 +1,224 @@
+"""Registry and Repository that decide who may see what: the cases of ``tests/access_cases.py`` over the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pytest
+from lxml import etree
+
+from common.access.names import role
+from common.db import Database, open_database
+from common.ebxml.removal import write_remove_documents, write_remove_objects
+from common.ebxml.retrieve import DocumentRequest
+from common.model import AvailabilityStatus, DocumentEntry
+from common.settings import load
+from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_57, ITI_62, ITI_86, Transaction
+from common.xua import Coded
+from console import development_ca
+from tests.access_cases import CASES, DONE, FOUND, HIDDEN, REFUSED, AccessCase
+from tests.access_kit import a_county, an_agreement, keep, of_case
+from tests.factories import a_code, a_document, a_new_version, a_patient_id, a_submission, an_update, submit_objects
+from tests.running import Pair, back_end
+from tests.secure import a_pki, a_portal, a_secure_pair
+from tests.service.test_mutual_tls import Pki
+from tests.wire import Answer, Services, answer, envelope, mtom, mtom_provide, query_body, retrieve_body
+from tests.xua import Sts, security
+
+CONTENT = b"a letter that not everybody may read"
+
+
+@dataclass
+class County:
+    """Running services, their database, and who signs assertions."""
+
+    pair: Pair
+    portal: Services
+    node: Services
+    database: Database
+    sts: Sts
+
+    def header(self, case: AccessCase, patient_id: str) -> bytes:
+        """Of a user as the case has them; any for another patient."""
+        code, _, system = role(case.role).partition("^")
+        purpose, _, scheme = case.purpose.partition("^")
+        about = a_patient_id() if case.another_patient else patient_id
+        return security(
+            self.sts.sign(
+                audiences=tuple(each.url for each in (self.pair.registry, self.pair.repository)),
+                organisation_id=f"urn:oid:2.16.840.1.113883.2.1.3.2.4.19.1:{case.organisation}",
+                roles=(Coded(code, system),),
+                purposes=(Coded(purpose, scheme),),
+                patient_id=about,
+            )
+        )
+
+    def send(self, url: str, transaction: Transaction, body: bytes, header: bytes, *, as_node: bool = False) -> Answer:
+        """A message of somebody's."""
+        services = self.node if as_node else self.portal
+        message = envelope(transaction, body, header=header)
+        if transaction is ITI_43:
+            kind, data = mtom(message, {})
+            return answer(services.post(url, data, kind))
+        return services.simple(url, message)
+
+    def kept(self, case: AccessCase, patient_id: str) -> DocumentEntry:
+        """A document of the case, stored and registered by the Repository for a manager."""
+        code = a_code(case.confidentiality, "2.16.840.1.113883.5.25", "Confidentiality")
+        letter = a_document(hash=None, size=None, patient_id=patient_id, confidentiality_codes=(code,))
+        kind, data = mtom_provide(a_submission(letter), {letter.entry_uuid: CONTENT})
+        stored = answer(self.node.post(self.pair.repository.url, data, kind))
+        assert stored.registry_status == "Success", stored.contexts
+        return letter
+
+
+@pytest.fixture(scope="module", params=["sqlite and folder", "postgresql and s3"])
+def county(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
+    data = tmp_path_factory.mktemp("data")
+    pki: Pki = a_pki(tmp_path_factory.mktemp("pki") / "pki")
+    sts = Sts(tmp_path_factory.mktemp("sts"))
+    systems = data / "systems"
+    fingerprint = development_ca.fingerprint((pki.folder / "node.pem").read_bytes())
+    systems.write_text(f"sha256:{fingerprint}\n")
+    xua = {"XUA": "required", "XUA_ISSUERS": str(sts.file), "XUA_SYSTEMS": str(systems), "ACCESS": "on"}
+    pair = a_secure_pair(data, pki, back_end(request.param, request) | xua)
+    pair.start()
+    database = open_database(load(pair.registry.environment).database_url)
+    a_county(database)
+    an_agreement(database)
+    rights = ("search", "read", "submit", "judge", "any-patient", "restricted", "sealed")
+    keep(database, "roles", *({"role": "REPOSITORY^2.999.1", "right": right} for right in rights))
+    node = {"user": f"sha256:{fingerprint}", "name": "Repository", "kind": "system", "roles": "REPOSITORY^2.999.1"}
+    keep(database, "users", node)
+    services = a_portal(pair, pki)
+    as_node = a_portal(pair, pki)
+    as_node.session.cert = str(pki.folder / "node.pem")
+    yield County(pair, services, as_node, database, sts)
+    database.close()
+    pair.stop()
+
+
+def find_body(patient_id: str) -> bytes:
+    status = f"('{AvailabilityStatus.APPROVED}')"
+    slots = [("$XDSDocumentEntryPatientId", f"'{patient_id}'"), ("$XDSDocumentEntryStatus", status)]
+    return query_body("FindDocuments", slots, leaf=False)
+
+
+def outcome(found: Answer) -> str:
+    assert found.registry_status in ("Success", "Failure"), found.fault
+    if found.registry_status == "Success":
+        return DONE
+    assert all("not allowed to whoever asks" in each for each in found.contexts), found.contexts
+    return REFUSED
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_comes_of_each_transaction(county: County, case: AccessCase) -> None:
+    if not case.agreement and case.search == HIDDEN:
+        case_without_agreement(county, case)
+        return
+    check(county, case)
+
+
+def case_without_agreement(county: County, case: AccessCase) -> None:
+    """A practice that shares nothing with the hospital."""
+    keep(county.database, "organisations", {"code": "ZG903", "name": "Westbeck Surgery", "care_setting": "gp"})
+    check(county, replace(case, organisation="ZG903"))
+
+
+def check(county: County, case: AccessCase) -> None:
+    patient_id = a_patient_id()
+    of_case(county.database, case, patient_id)
+    letter = county.kept(case, patient_id)
+    send = partial(county.send, header=county.header(case, patient_id))
+    registry, repository = county.pair.registry.url, county.pair.repository.url
+
+    listed = send(registry, ITI_18, find_body(patient_id))
+    if case.search == REFUSED:
+        assert outcome(listed) == REFUSED
+    else:
+        assert listed.registry_status == "Success", listed.contexts
+        assert len(listed.ids()) == (case.search == FOUND)
+    given = send(repository, ITI_43, retrieve_body([letter.unique_id or ""], county.portal.repository_id))
+    if case.read == FOUND:
+        assert given.documents() == {letter.unique_id: CONTENT}
+    else:
+        unknown = send(repository, ITI_43, retrieve_body(["2.25.404"], county.portal.repository_id))
+        assert told_alike(given, letter.unique_id or "") == told_alike(unknown, "2.25.404")
+        assert given.codes == ["XDSDocumentUniqueIdError"]
+
+    submission = a_submission(a_document(patient_id=patient_id))
+    assert outcome(send(registry, ITI_42, submit_objects(submission))) == case.submit
+    by_user = a_document(hash=None, size=None, patient_id=patient_id)
+    kind, data = mtom_provide(a_submission(by_user), {by_user.entry_uuid: b"x"})
+    data = data.replace(b"</s:Header>", county.header(case, patient_id) + b"</s:Header>", 1)
+    assert outcome(answer(county.portal.post(repository, data, kind))) == case.submit
+
+    [entry_uuid] = county.send(registry, ITI_18, find_by(letter), b"", as_node=True).ids()
+    letter.entry_uuid = entry_uuid
+    version = a_new_version(letter, hash="a" * 40, size="1", repository_unique_id=county.portal.repository_id)
+    update = send(registry, ITI_57, submit_objects(an_update(version, previous="7")))
+    assert allowed(update) is (case.update == DONE)
+    removal = send(repository, ITI_86, remove_body(county, "2.25.404"))
+    assert allowed(removal) is (case.remove == DONE)
+    assert allowed(send(registry, ITI_62, write_remove_objects(["urn:uuid:" + "0" * 36], ""))) is (case.remove == DONE)
+
+
+def find_by(letter: DocumentEntry) -> bytes:
+    return query_body("GetDocuments", [("$XDSDocumentEntryUniqueId", f"('{letter.unique_id}')")], leaf=False)
+
+
+def remove_body(county: County, *unique_ids: str) -> bytes:
+    return write_remove_documents([DocumentRequest(county.portal.repository_id, each) for each in unique_ids])
+
+
+def allowed(found: Answer) -> bool:
+    """Whether it was looked at at all; what is asked for here is always wrong in some other way."""
+    assert found.registry_status == "Failure"
+    return not any("not allowed to whoever asks" in each for each in found.contexts)
+
+
+def told_alike(found: Answer, unique_id: str) -> str:
+    """An answer without the ids that differ between any two."""
+    assert found.status == 200
+    body = etree.tostring(found.root, encoding="unicode").replace(unique_id, "DOCUMENT")
+    return re.sub(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", "ID", body)
+
+
+def test_a_user_may_not_ask_what_others_may(county: County) -> None:
+    patient_id, case = a_patient_id(), CASES[0]
+    slots = [("$AccessAct", "'read'"), ("$XDSDocumentEntryUniqueId", "('2.25.1')"), ("$AccessUser", "'somebody'")]
+    body = query_body("JudgeAccess", slots, leaf=False)
+
+    asked = county.send(county.pair.registry.url, ITI_18, body, county.header(case, patient_id))
+    assert outcome(asked) == REFUSED
+    assert county.send(county.pair.registry.url, ITI_18, body, b"", as_node=True).registry_status == "Success"
+
+
+def test_a_message_in_nobodys_name_is_no_systems(county: County) -> None:
+    found = county.send(county.pair.registry.url, ITI_18, find_body(a_patient_id()), b"")
+
+    assert found.registry_status == "Fault"
+
+
+def test_where_the_registry_does_not_say_nothing_is_given(county: County) -> None:
+    case, patient_id = CASES[0], a_patient_id()
+    of_case(county.database, case, patient_id)
+    letter = county.kept(case, patient_id)
+    header = county.header(case, patient_id)
+    county.pair.registry.stop()
+    try:
+        body = retrieve_body([letter.unique_id or "", "2.25.404"], county.portal.repository_id)
+        refused = county.send(county.pair.repository.url, ITI_43, body, header)
+        removed = county.send(county.pair.repository.url, ITI_86, remove_body(county, "2.25.404"), header)
+    finally:
+        county.pair.registry.start()
+
+    assert refused.codes == ["XDSRepositoryError"] * 2
+    assert refused.documents() == {}
+    assert removed.codes == ["XDSRepositoryError"]
+    body = retrieve_body([letter.unique_id or ""], county.portal.repository_id)
+    assert county.send(county.pair.repository.url, ITI_43, body, header).documents() == {letter.unique_id: CONTENT}

@@ -1,0 +1,160 @@
+"""`portolan access` from nothing to a decision, on SQLite; each command as somebody types it, in one process."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from lxml import etree
+
+from common.access.records import KINDS
+from common.db import open_database
+from console.cli import portolan
+from console.commands.access import EXAMPLES
+from console.development_sts import assertion as stated
+from tests.access_cases import CLINICIAN
+from tests.factories import a_document, a_patient_id, a_submission
+from tests.unit.registry.small import SmallRegistry
+from tests.xua import DOCTOR
+
+BY = ("--by", "R. Manager")
+
+
+class Typed:
+    """Commands in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {"PORTOLAN_DATA": str(folder / "data"), "COLUMNS": "200"}
+        self("migrate")
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(portolan, arguments, env=self.environment)
+
+    def __call__(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json"))
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    monkeypatch.chdir(tmp_path)
+    return Typed(tmp_path)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_is_added_listed_shown_ended_exported_and_imported(typed: Typed, name: str) -> None:
+    example = shlex.split(EXAMPLES[name][0])
+    key = typed("access", name, "add", *example).strip()
+
+    [row] = typed.json("access", name, "list")
+    assert row[KINDS[name].key] == key
+    assert typed.json("access", name, "show", key) == row
+    assert key in typed("access", name, "list")
+    for file in (f"{name}.csv", f"{name}.jsonl"):
+        typed("access", name, "export", file)
+        assert typed("access", name, "import", file, *BY) == "0 added, 0 changed.\n"
+    assert key in typed("access", name, "end", key, *BY)
+    assert typed.json("access", name, "list") == []
+    assert len(typed.json("access", name, "list", "--all")) == 1
+    assert typed.run("access", name, "end", key, *BY).exit_code == 1
+    assert [each["change"] for each in typed.json("access", "journal")] == ["add", "end"]
+
+
+def test_an_import_takes_all_or_nothing(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("role,right\nR1^1,search\nR1^1,fly\n")
+
+    done = typed.run("access", "roles", "import", "x.csv", *BY)
+
+    assert done.exit_code == 1
+    assert "line 3: right" in done.output
+    assert typed.json("access", "roles", "list") == []
+    assert typed.json("access", "journal") == []
+
+
+def test_the_journal_is_only_added_to(typed: Typed) -> None:
+    typed("access", "services", "add", "--service", "a", "--name", "A", "--organisation", "ZT901", *BY)
+
+    with sqlite3.connect(typed.folder / "data" / "registry.db") as connection:
+        for change in ("UPDATE access_journal SET by = 'x'", "DELETE FROM access_journal"):
+            with pytest.raises(sqlite3.IntegrityError, match="only added to"):
+                connection.execute(change)
+    connection.close()
+
+
+def test_agreements_are_printed(typed: Typed, tmp_path: Path) -> None:
+    typed("access", "organisations", "add", "--code", "ZT901", "--name", "Northbeck", *BY)
+    key = typed(
+        "access", "agreements", "add", "--title", "County record", "--providers", "ZT901", "--recipients", "*",
+        "--begins", "2026-01-01", *BY,
+    ).strip()  # fmt: skip
+
+    told = typed("access", "agreements", "print", key)
+    assert "Northbeck (ZT901)" in told
+    assert "everybody" in told
+    typed("access", "agreements", "print", key, "county.pdf")
+    assert (tmp_path / "county.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_organisations_come_from_files_of_ods(typed: Typed, tmp_path: Path) -> None:
+    row = ["ZG902", "SURGERY", *[""] * 5, "TOWN", "", "ZZ99 9ZZ", "20100401", *[""] * 16]
+    (tmp_path / "epraccur.csv").write_text(",".join(row) + "\n")
+
+    assert typed.run("access", "organisations", "import-ods", "epraccur.csv", *BY).exit_code == 2
+    told = typed("access", "organisations", "import-ods", "epraccur.csv", "--care-setting", "gp", *BY)
+    assert told == "1 added, 0 changed.\n"
+    assert typed.json("access", "organisations", "show", "ZG902")["care_setting"] == "gp"
+
+
+def test_an_explanation_names_each_rule(typed: Typed, tmp_path: Path) -> None:
+    patient = a_patient_id()
+    letter = a_document(patient_id=patient)
+    _register(tmp_path, letter)
+    typed("access", "roles", "example", "roles.csv")
+    typed("access", "roles", "import", "roles.csv", *BY)
+    who = ("--user", "555000000001", "--role", CLINICIAN, "--organisation", "ZT901")
+    document = ("--document", letter.unique_id or "")
+
+    told = typed("access", "explain", *who, *document)
+    assert "relationship: refuses." in told
+    assert "refused, by the rule relationship." in told
+    number = patient.partition("^")[0]
+    typed("access", "relationships", "add", "--patient-id", number, "--organisation", "ZT901", *BY)
+    typed("access", "consents", "add", "--patient-id", number, "--decision", "permit", *BY)
+    [found] = typed.json("access", "explain", *who, *document)
+    assert (found["allowed"], found["rule"]) == (True, "care")
+    [before] = typed.json("access", "explain", *who, "--patient", number, "--act", "search")
+    assert before["allowed"]
+    assert typed.run("access", "explain", *who, "--document", "2.25.404").exit_code == 1
+
+    (tmp_path / "a.xml").write_bytes(etree.tostring(stated(DOCTOR, "https://sts.example")))
+    [found] = typed.json("access", "explain", "--assertion", "a.xml", *document)
+    assert found["rule"] == "right"
+    (tmp_path / "b.xml").write_text("<a/>")
+    assert typed.run("access", "explain", "--assertion", "b.xml", *document).exit_code == 1
+
+
+def _register(folder: Path, letter: Any) -> None:
+    database = open_database(f"sqlite:///{folder / 'data' / 'registry.db'}")
+    SmallRegistry(database).registered(a_submission(letter))
+    database.close()
+
+
+def test_an_explanation_is_of_a_time(typed: Typed) -> None:
+    number = a_patient_id().partition("^")[0]
+    role = ("--role", "R8000^1.2.826.0.1285.0.2.1.104")
+    typed("access", "roles", "add", *role, "--right", "search", "--begins", "2026-03-01", "--ends", "2026-04-01", *BY)
+    asked = ("access", "explain", "--user", "1", *role, "--patient", number, "--act", "search", "--at")
+
+    assert [typed.json(*asked, day)[0]["rule"] for day in ("2026-02-28", "2026-03-01", "2026-04-01")] == [
+        "right", "relationship", "right",
+    ]  # fmt: skip
