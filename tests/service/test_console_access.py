@@ -183,3 +183,27 @@ def test_settings_of_access_need_access_and_access_needs_assertions(name: str) -
         load({f"PORTOLAN_{name.upper()}": value})
     with pytest.raises(SettingsError, match="access is on, so xua must be"):
         load({"PORTOLAN_ACCESS": "on"})
+
+
+def test_a_change_is_in_the_audit_trail_and_is_not_made_where_it_cannot_be(typed: Typed) -> None:
+    typed.environment |= {
+        "PORTOLAN_AUDIT": "true",
+        "PORTOLAN_AUDIT_REPOSITORIES": "127.0.0.1:9",
+        "PORTOLAN_AUDIT_PLAIN": "true",
+    }
+    key = typed("access", "roles", "add", *shlex.split(EXAMPLES["roles"][0])).strip()
+    typed("access", "roles", "end", key, *BY)
+
+    spool = typed.folder / "data" / "audit"
+    kept = b"".join(each.read_bytes() for each in spool.rglob("*") if each.is_file())
+    assert kept.count(b'csd-code="110129"') == 2
+    assert b"portolan access: one of roles ended, by the word of R. Manager" in kept
+
+    for each in sorted(spool.rglob("*"), reverse=True):
+        each.rmdir() if each.is_dir() else each.unlink()
+    spool.rmdir()
+    spool.write_bytes(b"in the way")
+    refused = typed.run("access", "roles", "add", "--role", "R1^2.999", "--right", "read", *BY)
+    assert refused.exit_code == 1
+    assert "cannot be recorded, so it is not made" in refused.output
+    assert "R1^2.999" not in typed("access", "roles", "list")
