@@ -74,6 +74,8 @@ def ready_outbox(settings: Settings, service: str, *, migrate: bool) -> None:
 
 def _see_that_certificates_can_be_read(settings: Settings) -> None:
     """Failure for a file that no receiver could be checked with: no worker could start with it."""
+    if not settings.async_ca_file:  # else it is called by what everything else is, which is looked at by itself
+        return
     try:
         tls_of(settings)
     except Unusable as error:

@@ -144,7 +144,7 @@ class Search:
             return _FINDERS[shape](View(work), question, limit), False
         given = question.values(Match.PATIENT)
         sight = Sight(work, self._guard, who, naming=shape not in (Shape.FIND, Shape.GET_ALL))
-        if given:
+        if given and question.query.finds is not DocumentEntry:
             sight.begin(given)
         room = limit
         found = _FINDERS[shape](sight, question, room)

@@ -1,7 +1,7 @@
 """Who may see what: one decision, in one function over plain values. Nothing here reads anything."""
 
 from common.access.case import Standing, standing
-from common.access.deciding import Decision, Step, decide, explain, judge
+from common.access.deciding import Decision, Step, decide, explain, judge, refused_at_all
 from common.access.policy import AccessPolicy, AccessPolicyError, load_access_policy, read_access_policy
 from common.access.values import Act, Document, Facts, Right, What, Who
 
@@ -22,5 +22,6 @@ __all__ = [
     "judge",
     "load_access_policy",
     "read_access_policy",
+    "refused_at_all",
     "standing",
 ]

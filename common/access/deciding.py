@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from common.access.case import Case, Standing, standing
 from common.access.policy import OPTIONAL, AccessPolicy
-from common.access.rules import DEFAULT, RULES, Rule
+from common.access.rules import AT_ALL, DEFAULT, RULES, Rule
 from common.access.values import Act, Facts, What, Who
 
 
@@ -47,6 +47,14 @@ def judge(here: Standing, what: What, whose: str) -> Decision:
     for step in _steps(Case(here, what, whose)):
         last = step.rule
     return _decision(here, what, last)
+
+
+def refused_at_all(here: Standing, act: Act) -> Decision | None:
+    """Why somebody may not do something whatever it is about: the first rules alone."""
+    what = What(act)
+    case = Case(here, what, "")
+    rule = next((rule for rule in AT_ALL if rule.decides(case)), None)
+    return _decision(here, what, rule) if rule is not None else None
 
 
 def explain(here: Standing, what: What, whose: str) -> tuple[Decision, list[Step]]:

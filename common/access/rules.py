@@ -123,5 +123,7 @@ RULES: Final = (
     Rule("emergency", True, "In an emergency roles that may break the glass see what the policy opens.", _is_emergency),
     Rule("care", True, "Who cares for the patient, and is refused by no other rule, may see the record.", _cares),
 )
+AT_ALL: Final = RULES[:2]
+"""Rules that look at nobody's record."""
 DEFAULT: Final = Rule("default", False, "What no rule allows is refused.", lambda _case: True)
 BY_NAME: Final = {rule.name: rule for rule in (*RULES, DEFAULT)}

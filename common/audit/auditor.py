@@ -199,6 +199,10 @@ class Auditor:
         launcher = Participant(_launcher(), True, roles=(events.LAUNCHER,))
         self.tell(other, participants=[launcher])
 
+    def by_user(self, other: Other, told: str) -> None:
+        """Record what the user of this machine does."""
+        self.tell(other, told, [Participant(_launcher(), True)])
+
     def refused_message(self, other: Other, asker: Asker, told: str) -> None:
         """Record a message that was not understood, or whose user was not believed."""
         self.tell(other, told, asker.participants(events.SOURCE), [self._address()])

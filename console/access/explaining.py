@@ -58,7 +58,7 @@ def explained(
         found = []
         here = guard.standing(work, who, {row.patient_id for row in rows})
         for row in rows:
-            marks = marks_of(row.marks[:4], row.marks[4])
+            marks = row.marks if row.marks is not None else marks_of(row.ebrim)
             document = guard.documents(work, [marks])[marks]
             decision, steps = explain(here, What(act, document), row.patient_id)
             found.append(Explained(unique_id, here, decision, tuple(steps)))

@@ -12,6 +12,8 @@ from common.access import AccessPolicyError, Act, Who, load_access_policy
 from common.access import names as made
 from common.access.records import KINDS, Kind, WrongValue, read_record
 from common.access.values import MEANINGS
+from common.audit.events import RULES_CHANGED
+from common.audit.spool import SpoolFailed
 from common.clock import utc_now
 from common.db import Conflict
 from common.settings import Settings
@@ -20,6 +22,7 @@ from console.cli import config_option, settings
 from console.database import database, ready_database
 from console.failure import Failure
 from console.output import json_option, print_json, print_table
+from console.serving.auditing import tell
 from registry.access import store
 
 EXAMPLES: Final = {
@@ -51,7 +54,18 @@ def _ready() -> Settings:
     return current
 
 
+def _record(current: Settings, what: str, by: str) -> None:
+    """In the audit trail, where there is one, before anything is changed."""
+    try:
+        tell(current, RULES_CHANGED, f"portolan access: {what}, by the word of {by}")
+    except SpoolFailed as failed:
+        raise Failure(
+            f"The change cannot be recorded, so it is not made: {failed}.", "See `portolan audit spool`."
+        ) from failed
+
+
 def _kept(current: Settings, kind: Kind, rows: list[files.Record], by: str) -> tuple[int, int]:
+    _record(current, f"{len(rows)} of {kind.name} added or changed", by)
     try:
         with database(current) as opened, opened.write() as work:
             counts = store.put(work, kind, rows, by=by, at=utc_now())
@@ -169,7 +183,9 @@ def _ending(kind: Kind) -> click.Command:
     @config_option
     def ending(key: str, at: str, by: str) -> None:
         ends = _time(at)
-        with database(_ready()) as opened, opened.write() as work:
+        current = _ready()
+        _record(current, f"one of {kind.name} ended", by)
+        with database(current) as opened, opened.write() as work:
             if not store.end(work, kind, key, ends=ends, by=by, at=utc_now()):
                 raise Failure(f"There is no {kind.one} {key} that counts so long.")
             work.commit()

@@ -63,6 +63,20 @@ def _tell(settings: Settings, service: str, url: str, other: Other) -> None:
             auditor.close()
 
 
+def tell(settings: Settings, other: Other, told: str) -> None:
+    """Record what a command does that is no transaction, with the user who gave it: rules or keys that are changed.
+
+    SpoolFailed, before anything is done, if it is called first.
+    """
+    auditor = open_auditor(settings, "command-line", brief=True)
+    if auditor is not None:
+        try:
+            auditor.check()
+            auditor.by_user(other, told)
+        finally:
+            auditor.close()
+
+
 @contextmanager
 def life(settings: Settings, service: str, url: str) -> Iterator[None]:
     """Record that a service starts and stops; Failure where that cannot be, or nothing could be sent."""

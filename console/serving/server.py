@@ -97,6 +97,7 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
 
         ready_outbox(settings, service.name, migrate=migrate)
     _see_that_callers_can_be_identified(service, settings)
+    _see_that_there_is_an_access_policy(settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.package}.app")
 
@@ -120,6 +121,17 @@ def _see_that_callers_can_be_identified(service: Service, settings: Settings) ->
         callers(settings, service.name, service.url(settings))
     except CannotIdentify as error:
         raise Failure(f"Callers cannot be identified: {error}.", "Correct that file.", code=HOPELESS) from error
+
+
+def _see_that_there_is_an_access_policy(settings: Settings) -> None:
+    """Failure for a policy with which no worker could start."""
+    from common.access import AccessPolicyError, load_access_policy
+
+    try:
+        load_access_policy(settings.access_policy if settings.access == "on" else "")
+    except AccessPolicyError as error:
+        told = [f"The access policy cannot be used: {problem}." for problem in error.problems]
+        raise Failure(*told, "Correct that file.", code=HOPELESS) from error
 
 
 def _open_storage(settings: Settings) -> None:

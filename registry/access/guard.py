@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from common.access import AccessPolicy, Act, Decision, Document, Facts, Standing, What, Who, judge, standing
 from common.access.asking import Verdict
@@ -14,11 +13,13 @@ from common.db import Reader, Work, decided
 from common.db.statement import SEPARATOR
 from common.ebxml.stored import read_fragment
 from common.model import DocumentEntry
+from common.standard.question import Question
 from registry.access import store
-from registry.access.store import Shared
-from registry.store.rows import organisations
+from registry.access.store import OfPatients, Shared
+from registry.store.finding import MARK, Found
+from registry.store.rows import marks
 
-Marks = tuple[Any, ...]
+Marks = str
 """Of an entry its class, its type, its confidentiality codes, its authors' organisations, as the columns have them."""
 
 
@@ -44,7 +45,16 @@ class Guard:
     def standings(self, work: Work, asking: Sequence[Who], patients: Iterable[str]) -> list[Standing]:
         """As ``standing``, of several of whom one at most is a user."""
         user = next((who.user for who in asking if who.user), "")
-        found = store.of_patients(work, patients, user)
+        return self._standings(work, asking, store.of_patients(work, patients, user))
+
+    def entries_and_standing(
+        self, work: Work, who: Who, question: Question, limit: int, patients: Sequence[str]
+    ) -> tuple[list[Found], Standing]:
+        """The entries that a question finds for some patients, and somebody's standing towards them: one round trip."""
+        entries, known = store.entries_and_patients(work, question, limit, patients, who.user)
+        return entries, self._standings(work, (who,), known)[0]
+
+    def _standings(self, work: Work, asking: Sequence[Who], found: OfPatients) -> list[Standing]:
         if found.version != self._shared.version:
             self._shared = store.shared(work)
         shared = self._shared
@@ -77,19 +87,19 @@ class Guard:
         if missing := {name for name in names if name and name not in shared.names}:
             store.add_organisations(work, shared, missing)
 
-    def documents(self, work: Work, marks: Iterable[Marks]) -> dict[Marks, Document]:
+    def documents(self, work: Work, given: Iterable[Marks]) -> dict[Marks, Document]:
         """Documents as the decision sees them, their organisations by the codes of the directory."""
-        found = {each: each[3].strip(SEPARATOR).split(SEPARATOR) if each[3] else [] for each in marks}
+        parts = {each: each.split(MARK) for each in given}
         shared = self._shared
-        self.learn(work, shared, [name for names in found.values() for name in names])
+        self.learn(work, shared, [name for each in parts.values() for name in _several(each[3])])
         return {
             each: Document(
-                each[0],
-                each[1],
-                tuple(each[2].strip(SEPARATOR).split(SEPARATOR)),
-                tuple(shared.names.get(name, name) for name in names),
+                class_code,
+                type_code,
+                _several(confidentiality),
+                tuple(shared.names.get(name, name) for name in _several(owners)),
             )
-            for each, names in found.items()
+            for each, (class_code, type_code, confidentiality, owners) in parts.items()
         }
 
     def require(self, work: Work, who: Who, act: Act) -> None:
@@ -122,11 +132,11 @@ class Guard:
         may_ask = judge(asking, What(Act.JUDGE), "")
         if not may_ask.allowed:
             raise NotAllowed(may_ask)
-        marks = {row.entry_uuid: marks_of(row.marks[:4], row.marks[4]) for row in rows}
-        documents = self.documents(work, marks.values())
+        told = {row.entry_uuid: row.marks if row.marks is not None else marks_of(row.ebrim) for row in rows}
+        documents = self.documents(work, told.values())
         found: dict[str, Verdict] = {}
         for row in rows:
-            decision = judge(here, What(act, documents[marks[row.entry_uuid]]), row.patient_id)
+            decision = judge(here, What(act, documents[told[row.entry_uuid]]), row.patient_id)
             if row.unique_id not in found or not decision.allowed:
                 found[row.unique_id] = Verdict(
                     decision.allowed, decision.rule, row.unique_id, row.patient_id, decision.emergency
@@ -140,13 +150,13 @@ class Guard:
         return self.standings(work, (asker, who), patients)
 
 
-def marks_of(columns: tuple[str | None, ...], fragment: bytes | None) -> Marks:
-    """The columns, with the authors' organisations out of the fragment where the entry is older than their column."""
-    class_code, type_code, confidentiality, owners = columns
-    if owners is None:
-        entry = read_fragment(DocumentEntry, "", bytes(fragment or b""))
-        owners = organisations(entry.authors)
-    return class_code or "", type_code or "", confidentiality or "", owners
+def _several(joined: str) -> tuple[str, ...]:
+    return tuple(joined.strip(SEPARATOR).split(SEPARATOR)) if joined else ()
+
+
+def marks_of(fragment: bytes) -> Marks:
+    """Out of the fragment of an entry that is older than the column of its authors' organisations."""
+    return MARK.join(marks(read_fragment(DocumentEntry, "", bytes(fragment))))
 
 
 def tell(decision: Decision, patient_id: str, count: int = 1, objects: tuple[str, ...] = ()) -> None:

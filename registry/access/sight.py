@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from common.access import Act, Decision, Standing, What, Who, judge
+from common.access import Act, Decision, Standing, What, Who, judge, refused_at_all
 from common.db import Work
 from common.model import AssociationType, AvailabilityStatus, DocumentEntry
+from common.standard.queries import Match
+from common.standard.question import Question
 from registry.access.guard import Guard, Marks, NotAllowed, marks_of, tell
+from registry.access.store import PATIENTS_AT_ONCE
 from registry.store import linking
-from registry.store.finding import Found
+from registry.store.finding import Found, Kind
 from registry.store.linking import Link
 from registry.view import View
 
@@ -22,7 +25,6 @@ _MOST_NAMED: Final = 100
 _HAS_MEMBER: Final = AssociationType.HAS_MEMBER.value
 _ANY: Final = frozenset(status.value for status in AvailabilityStatus)
 _RECORD: Final = What(Act.SEARCH)
-_OWNERS: Final = 3  # where an entry's marks tell its authors' organisations
 
 Key = tuple[str, Marks | None]
 """A patient, and the marks of an entry of theirs; None for whatever else there is."""
@@ -51,13 +53,24 @@ class Sight(View):
         new = [each for each in patients if each not in self._standings]
         if not new and self._may_search:
             return
-        here = self._guard.standing(self.work, self._who, new)
+        self._stands(self._guard.standing(self.work, self._who, new), new)
+
+    def _stands(self, here: Standing, patients: Iterable[str]) -> None:
         if not self._may_search:
-            decision = judge(here, _RECORD, "")
-            if decision.rule in ("nobody", "right"):
-                raise NotAllowed(decision)
+            if (refused := refused_at_all(here, Act.SEARCH)) is not None:
+                raise NotAllowed(refused)
             self._may_search = True
-        self._standings |= dict.fromkeys(new, here)
+        self._standings |= dict.fromkeys(patients, here)
+
+    def find(self, question: Question, kind: Kind, limit: int, *, of_patient: str = "") -> list[Found]:
+        """As in ``View``; where patients are named it is known in the same round trip who stands how towards them."""
+        given = question.values(Match.PATIENT)
+        beside = kind is DocumentEntry and not self._may_search and 0 < len(given) <= PATIENTS_AT_ONCE
+        if not beside:
+            return super().find(question, kind, limit, of_patient=of_patient)
+        found, here = self._guard.entries_and_standing(self.work, self._who, question, limit, given)
+        self._stands(here, given)
+        return self.seen(found, limit)
 
     def again(self) -> None:
         """Count anew: the question is answered once more, with more room."""
@@ -86,17 +99,12 @@ class Sight(View):
     def _judged(self, entries: list[Found]) -> list[Key]:
         """What decides on each entry; it is known from now on which of them are shown."""
         keys: list[Key] = [
-            (each.patient_id, each.marks if each.marks[_OWNERS] is not None else self._older(each)) for each in entries
+            (each.patient_id, each.marks if each.marks is not None else marks_of(each.ebrim)) for each in entries
         ]
         self._judge(keys)
         shown = {key: decision.shown for key, decision in self._decisions.items()}
         self._shown.update(zip([each.entry_uuid for each in entries], [shown[key] for key in keys], strict=True))
         return keys
-
-    @staticmethod
-    def _older(found: Found) -> Marks:
-        """Of an entry that is older than the column of its authors' organisations."""
-        return marks_of(found.marks[:4], found.ebrim or found.marks[4])
 
     def _judge(self, keys: Iterable[Key]) -> None:
         new = set(keys) - self._decisions.keys()

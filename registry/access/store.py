@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    LargeBinary,
+    bindparam,
+    case,
+    cast,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.schema import Table
 
 from common.access.records import KINDS, Kind
 from common.access.values import Agreement, Consent, Listed, Organisation, Relationship, RoleRight, Span, by_role
 from common.access.values import Right as RoleMay
-from common.db import Conflict, Row, Statement, Work
+from common.db import Conflict, Statement, Work
+from common.standard.question import Question
 from registry.access.tables import TABLES, journal, version
-from registry.store.finding import MARKS
+from registry.store.finding import MARK, MARKS, Found, find_beside
 from registry.store.statements import among, bound, fetch, rounded
 from registry.store.tables import entry, patient_merge
 
 Record = dict[str, str]
 _CHANGING: Final = frozenset({"roles", "agreements", "organisations", "users"})
 """Kinds that processes keep in memory."""
-_PATIENTS_AT_ONCE: Final = 64
+PATIENTS_AT_ONCE: Final = 64
 _ACCESS: Final[Any] = literal_column("'access'")
 
 
@@ -174,7 +188,11 @@ def _texts(*values: Any) -> list[ColumnElement[Any]]:
 
 @lru_cache
 def _facts(size: int) -> Statement:
-    """A patient's relationships and consents, the user, and the version of the rest: one statement."""
+    return Statement(_selected(size))
+
+
+def _selected(size: int) -> CompoundSelect[Any]:
+    """A patient's relationships and consents, the user, and the version of the rest."""
     merged = patient_merge.c
     standing = merged.undone_at.is_(None)
     same = select(merged.survivor.label("asked"), merged.subsumed.label("id")).where(
@@ -190,31 +208,57 @@ def _facts(size: int) -> Statement:
     relation = _texts(*of_relation, related.ends)
     consent = _texts(*of_consent, consents.begins, consents.ends)
     of_user = ("u", users.issuer, users.organisation, users.roles, users.teams, users.kind, users.begins, users.ends)
-    return Statement(
-        union_all(
-            select(*_texts("v", literal_column("CAST(version AS TEXT)"))).where(version.c.name == _ACCESS),
-            select(*relation).where(among(related.patient_id, size)),
-            select(*relation).join(before, related.patient_id == before.c.id),
-            select(*consent).where(among(consents.patient_id, size)),
-            select(*consent).join(before, consents.patient_id == before.c.id),
-            select(*_texts("p", before.c.asked, before.c.id)),
-            select(*_texts(*of_user)).where(users.user == bindparam("user")),
-        )
+    return union_all(
+        select(*_texts("v", literal_column("CAST(version AS TEXT)"))).where(version.c.name == _ACCESS),
+        select(*relation).where(among(related.patient_id, size)),
+        select(*relation).join(before, related.patient_id == before.c.id),
+        select(*consent).where(among(consents.patient_id, size)),
+        select(*consent).join(before, consents.patient_id == before.c.id),
+        select(*_texts("p", before.c.asked, before.c.id)),
+        select(*_texts(*of_user)).where(users.user == bindparam("user")),
     )
+
+
+@lru_cache
+def _packed(size: int) -> Callable[[], Any]:
+    """The same as five columns like those of marked entries: the facts are in the last, as one text."""
+
+    def made() -> Any:
+        facts = _selected(size).subquery("facts")
+        fact: Any = next(iter(facts.c))
+        for column in list(facts.c)[1:]:
+            fact = fact.op("||")(literal_column(f"'{MARK}'")).op("||")(column)
+        nothing: list[Any] = [literal_column("''").label(name) for name in ("nobody", "no_name", "no_status")]
+        return select(*nothing, cast(null(), LargeBinary).label("no_fragment"), fact.label("fact"))
+
+    return made
+
+
+def entries_and_patients(
+    work: Work, question: Question, limit: int, patients: Sequence[str], user: str
+) -> tuple[list[Found], OfPatients]:
+    """The entries that a question finds, and what is known of its patients: one round trip."""
+    size = rounded(len(patients))
+    given = {**bound(patients, size), "user": user}
+    entries, rows = find_beside(work, question, limit, _packed(size), given)
+    found = OfPatients()
+    for row in rows:
+        _take(found, tuple(row[4].split(MARK)), user)
+    return entries, found
 
 
 def of_patients(work: Work, patients: Iterable[str], user: str) -> OfPatients:
     """What is known of some patients and a user, now; one round trip for each few patients."""
     found, ordered = OfPatients(), sorted(set(patients)) or [""]
-    for start in range(0, len(ordered), _PATIENTS_AT_ONCE):
-        part = ordered[start : start + _PATIENTS_AT_ONCE]
+    for start in range(0, len(ordered), PATIENTS_AT_ONCE):
+        part = ordered[start : start + PATIENTS_AT_ONCE]
         size = rounded(len(part))
         for row in work.rows(_facts(size), {**bound(part, size), "user": user}):
             _take(found, row, user)
     return found
 
 
-def _take(found: OfPatients, row: Row, user: str) -> None:
+def _take(found: OfPatients, row: Sequence[str], user: str) -> None:
     kind, one, two, three, four, five, begins, ends = row
     if kind == "v":
         found.version = int(one)
@@ -304,21 +348,22 @@ class Asked:
     entry_uuid: str
     patient_id: str
     is_latest: bool
-    marks: tuple[Any, ...]
+    marks: str | None
+    ebrim: bytes
 
 
 @lru_cache
 def _by_unique_id(size: int) -> Statement:
     c = entry.c
-    marks = [c[name] for name in MARKS]
-    columns = (c.unique_id, c.entry_uuid, c.patient_id, c.is_latest, *marks, c.ebrim)
+    older = case((c.author_organisations.is_(None), c.ebrim)).label("older_fragment")
+    columns = (c.unique_id, c.entry_uuid, c.patient_id, c.is_latest, MARKS.label("marks"), older)
     return Statement(select(*columns).where(among(c.unique_id, size)))
 
 
 def by_unique_id(work: Work, unique_ids: Sequence[str]) -> list[Asked]:
     """The entries with these uniqueIds."""
     rows = fetch(work, _by_unique_id, unique_ids)
-    return [Asked(row[0], row[1], row[2], row[3] == 1, tuple(row[4:])) for row in rows]
+    return [Asked(row[0], row[1], row[2], row[3] == 1, row[4], row[5]) for row in rows]
 
 
 def tables() -> Sequence[Table]:

@@ -6,10 +6,10 @@ values, so it is made once per shape and kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final
+from functools import lru_cache, reduce
+from typing import Any, Final, cast
 
 from sqlalchemy import (
     BindParameter,
@@ -59,8 +59,8 @@ _SEPARATED: Final = frozenset({"confidentiality_codes", "event_codes", "codes"})
 class Found:
     """One object of an answer; ``ebrim`` is empty where only ids were asked for.
 
-    ``marks`` are what access to an entry depends on, where that is to be judged: the columns ``MARKS``, and the
-    fragment of an entry that is older than the last of them.
+    ``marks`` are what access to an entry depends on, where that is to be judged, in one text; None for an entry that is
+    older than one of its columns, whose fragment is read then even where only ids were asked for.
     """
 
     kind: type[RegistryObject]
@@ -68,15 +68,24 @@ class Found:
     entry_uuid: str
     status: str
     ebrim: bytes = b""
-    marks: tuple[Any, ...] = ()
+    marks: str | None = None
 
 
 Size = tuple[int, ...]
 Kind = type[Any]
 Shape = tuple[Kind, str, bool, int, tuple[tuple[str, Size], ...], bool, int, bool]
 
-MARKS: Final = ("class_code", "type_code", "confidentiality_codes", "author_organisations")
-"""The columns of an entry that access depends on."""
+Beside = Callable[[], Any]
+"""Makes the other select; the same object each time, so that its statement is kept."""
+
+MARK: Final = "\x1e"
+"""Stands between the columns that access to an entry depends on; no value of metadata can hold it."""
+MARKS: Final[ColumnElement[Any]] = reduce(
+    lambda joined, column: joined + literal_column(f"'{MARK}'") + column,
+    (entry.c.type_code, entry.c.confidentiality_codes, entry.c.author_organisations),
+    cast("ColumnElement[Any]", entry.c.class_code),
+)
+"""All of them as one text, which is read and compared faster; NULL where one is."""
 
 NAMES: Final = frozenset({Match.ENTRY_UUID, Match.UNIQUE_ID, Match.LOGICAL_ID})
 """Parameters that name objects; all others are filters."""
@@ -117,6 +126,31 @@ def _asked(
     filtered: bool = True,
     marked: bool = False,
 ) -> list[Found]:
+    shape, values = _shaped(
+        question,
+        kind,
+        criteria,
+        limit,
+        of_patient=of_patient,
+        among_these=among_these,
+        filtered=filtered,
+        marked=marked,
+    )
+    return [Found(kind, *found) for found in work.rows(_statement(shape), values)]
+
+
+def _shaped(
+    question: Question,
+    kind: Kind,
+    criteria: tuple[tuple[Parameter, Groups], ...],
+    limit: int,
+    *,
+    of_patient: str = "",
+    among_these: Sequence[str] = (),
+    filtered: bool = True,
+    marked: bool = False,
+) -> tuple[Shape, dict[str, Any]]:
+    """Which statement asks this, and the values for it."""
     sizes = tuple((row.name, tuple(rounded(len(group)) for group in groups)) for row, groups in criteria)
     size = rounded(len(among_these)) if among_these else 0
     level = question.level if filtered else 2
@@ -129,14 +163,25 @@ def _asked(
         values.update(bound(among_these, size))
     for number, (row, groups) in enumerate(criteria):
         values.update(_bound(number, row, groups))
-    return found_of(kind, work.rows(_statement(shape), values), marked=marked)
+    return shape, values
 
 
-def found_of(kind: Kind, rows: Iterable[Row], *, marked: bool) -> list[Found]:
-    """What is found, from rows of ``columns``."""
-    if not marked:
-        return [Found(kind, *row) for row in rows]
-    return [Found(kind, row[0], row[1], row[2], row[3], row[4:]) for row in rows]
+def find_beside(
+    work: Work, question: Question, limit: int, other: Beside, given: dict[str, Any]
+) -> tuple[list[Found], list[Row]]:
+    """``find`` for marked entries, and in the same round trip the rows of another select, which has five columns too.
+
+    Its rows are known by their empty availabilityStatus.
+    """
+    shape, values = _shaped(question, DocumentEntry, question.about(DocumentEntry), limit, marked=True)
+    rows = work.rows(_beside(shape, other), {**values, **given})
+    return [Found(DocumentEntry, *row) for row in rows if row[2]], [row for row in rows if not row[2]]
+
+
+@lru_cache(maxsize=256)
+def _beside(shape: Shape, other: Beside) -> Statement:
+    found: Any = _statement(shape).clause
+    return Statement(union_all(select(found.subquery("found")), other()))
 
 
 def _bound(number: int, row: Parameter, groups: Groups) -> Iterable[tuple[str, str]]:
@@ -156,17 +201,9 @@ def columns(table: Table, leaf: bool, *, marked: bool = False) -> list[ColumnEle
     chosen: list[ColumnElement[Any]] = [table.c[name] for name in (names if leaf else names[:3])]
     if not marked:
         return chosen
-    fragment = table.c.ebrim
-    # A whole object has its fragment at hand.
-    if leaf:
-        return [*chosen, *(table.c[name] for name in MARKS)]
-    older = case((table.c.author_organisations.is_(None), fragment))
-    return [
-        *chosen,
-        literal_column("''").label("no_fragment"),
-        *(table.c[name] for name in MARKS),
-        older.label("older_fragment"),
-    ]
+    if not leaf:
+        chosen.append(case((table.c.author_organisations.is_(None), table.c.ebrim)).label("older_fragment"))
+    return [*chosen, MARKS.label("marks")]
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from sqlalchemy import and_, select
 
 from common.db import Statement, Work
 from common.model import Association, DocumentEntry
-from registry.store.finding import TABLES, Found, Kind, columns, found_of, level_clauses
+from registry.store.finding import TABLES, Found, Kind, columns, level_clauses
 from registry.store.statements import among, fetch
 from registry.store.tables import association
 
@@ -38,7 +38,7 @@ def objects(
     """Objects of one kind by entryUUID, of any status."""
     marked = marked and kind is DocumentEntry
     found = fetch(work, lambda size: _by_uuid(size, kind, leaf, level, marked), uuids)  # type: ignore[arg-type]
-    return found_of(kind, found, marked=marked)
+    return [Found(kind, *row) for row in found]
 
 
 @lru_cache(maxsize=256)

@@ -33,6 +33,12 @@ def organisations(authors: tuple[Author, ...]) -> str:
     return joined(sorted(filter(None, named))) or ""
 
 
+def marks(entry: DocumentEntry) -> tuple[str, str, str, str]:
+    """What access to an entry depends on, as its columns have it: class, type, confidentiality, organisations."""
+    confidentiality = joined([code.key for code in entry.confidentiality_codes]) or ""
+    return _key(entry.class_code), _key(entry.type_code), confidentiality, organisations(entry.authors)
+
+
 def entry_row(entry: DocumentEntry, new_id: NewId) -> Values:
     """A row of ``entry``."""
     return {

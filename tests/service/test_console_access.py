@@ -14,9 +14,12 @@ from lxml import etree
 
 from common.access.records import KINDS
 from common.db import open_database
+from common.settings import SettingsError, load
 from console.cli import portolan
 from console.commands.access import EXAMPLES
 from console.development_sts import assertion as stated
+from console.failure import Failure
+from console.serving.server import _see_that_there_is_an_access_policy
 from tests.access_cases import CLINICIAN
 from tests.factories import a_document, a_patient_id, a_submission
 from tests.unit.registry.small import SmallRegistry
@@ -158,3 +161,49 @@ def test_an_explanation_is_of_a_time(typed: Typed) -> None:
     assert [typed.json(*asked, day)[0]["rule"] for day in ("2026-02-28", "2026-03-01", "2026-04-01")] == [
         "right", "relationship", "right",
     ]  # fmt: skip
+
+
+def test_services_do_not_start_with_a_policy_that_cannot_be_used(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('name = "short"\n')
+    (tmp_path / "issuers.toml").write_text("")
+    more = {"ACCESS": "on", "ACCESS_POLICY": "policy.toml", "XUA": "required", "XUA_ISSUERS": "issuers.toml"}
+    typed.environment |= {f"PORTOLAN_{name}": value for name, value in more.items()}
+
+    with pytest.raises(Failure) as raised:
+        _see_that_there_is_an_access_policy(load(typed.environment))
+
+    assert "rules.apply: a list of other-patient" in raised.value.message
+
+
+@pytest.mark.parametrize("name", ["access_policy", "access_listed"])
+def test_settings_of_access_need_access_and_access_needs_assertions(name: str) -> None:
+    value = {"access_policy": "x.toml", "access_listed": "true"}[name]
+
+    with pytest.raises(SettingsError, match=f"{name} is set, so access must be on"):
+        load({f"PORTOLAN_{name.upper()}": value})
+    with pytest.raises(SettingsError, match="access is on, so xua must be"):
+        load({"PORTOLAN_ACCESS": "on"})
+
+
+def test_a_change_is_in_the_audit_trail_and_is_not_made_where_it_cannot_be(typed: Typed) -> None:
+    typed.environment |= {
+        "PORTOLAN_AUDIT": "true",
+        "PORTOLAN_AUDIT_REPOSITORIES": "127.0.0.1:9",
+        "PORTOLAN_AUDIT_PLAIN": "true",
+    }
+    key = typed("access", "roles", "add", *shlex.split(EXAMPLES["roles"][0])).strip()
+    typed("access", "roles", "end", key, *BY)
+
+    spool = typed.folder / "data" / "audit"
+    kept = b"".join(each.read_bytes() for each in spool.rglob("*") if each.is_file())
+    assert kept.count(b'csd-code="110129"') == 2
+    assert b"portolan access: one of roles ended, by the word of R. Manager" in kept
+
+    for each in sorted(spool.rglob("*"), reverse=True):
+        each.rmdir() if each.is_dir() else each.unlink()
+    spool.rmdir()
+    spool.write_bytes(b"in the way")
+    refused = typed.run("access", "roles", "add", "--role", "R1^2.999", "--right", "read", *BY)
+    assert refused.exit_code == 1
+    assert "cannot be recorded, so it is not made" in refused.output
+    assert "R1^2.999" not in typed("access", "roles", "list")

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ from tests.factories import (
     an_update,
     submit_objects,
 )
+from tests.running import Running
 from tests.wire import STATUS, Answer, Services, answer, envelope, mtom, mtom_provide, query_body, retrieve_body
 
 ELSEWHERE: Final = "2.999.826.9.9"
@@ -54,6 +55,15 @@ COME_AGAIN: Final = frozenset(
 
 LONG: Final = os.environ.get("PORTOLAN_SURVIVAL_LONG") == "1"
 """Whether what takes long, or is like something that is tested anyway, is wanted too."""
+
+
+def shared_out(found: Iterable[str], service: Running) -> list[str]:
+    """Of the steps at which a service may be killed those that are tried on its back end.
+
+    Every other one, so that each is tried on one of the two; all on both with PORTOLAN_SURVIVAL_LONG=1.
+    """
+    listed = list(found)
+    return listed if LONG else listed[bool(service.environment.get("PORTOLAN_DATABASE")) :: 2]
 
 
 def only_when_asked_for(name: str) -> pytest.MarkDecorator:

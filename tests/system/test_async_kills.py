@@ -20,6 +20,7 @@ from tests.running import ROOT, Pair, Running, a_pair, back_end, descendants
 from tests.servers.receiver import a_receiver
 from tests.service.async_kit import a_letter, an_id, ask, is_accepted, provide
 from tests.service.conftest import BACK_ENDS
+from tests.system.survival_kit import shared_out
 from tests.wire import mtom_provide
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -76,7 +77,7 @@ def test_killed_at_every_step_a_request_that_was_accepted_is_answered_and_no_oth
         steps = list(dict.fromkeys(trace.read_text().split()))
     assert {"iti42.answered", "outbox.stored", "outbox.taken", "outbox.sent"} <= set(steps)
 
-    for step in steps:
+    for step in shared_out(steps, pair.repository):
         restarted(pair.repository, PORTOLAN_FAULT=f"{step}=kill")
         with a_receiver() as receiver:
             entry, content = a_letter()

@@ -17,14 +17,19 @@ from pathlib import Path
 
 import pytest
 import requests
+from lxml import etree
+from sqlalchemy import text
 
 from common.audit.segments import Destination, waiting
 from common.standard.transactions import ITI_18
 from tests.factories import a_patient_id
 from tests.running import Pair, a_pair, descendants
-from tests.secure import a_pki
+from tests.secure import a_pki, a_portal, a_secure_pair
 from tests.servers.audit_repository import AuditRepository
+from tests.servers.process import free_port
+from tests.service.audit_kit import Repository, a_repository
 from tests.service.test_audit_services import details, short
+from tests.service.test_mutual_tls import Pki
 from tests.wire import STATUS, Services, answer, envelope, query_body
 
 pytestmark = [pytest.mark.system]
@@ -85,11 +90,11 @@ def ask(services: Services, number: int) -> bool:
     return answer(told).registry_status == "Success"
 
 
-def ask_many(pair: Pair, count: int) -> list[int]:
+def ask_many(pair: Pair, count: int, pki: Pki | None = None) -> list[int]:
     """Those that were answered."""
 
     def some(start: int) -> list[int]:
-        services = pair.services.apart()
+        services = a_portal(pair, pki) if pki else pair.services.apart()
         return [number for number in range(start, count, AT_ONCE) if ask(services, number)]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -138,6 +143,77 @@ def test_there_are_as_many_records_as_transactions_while_the_repository_is_kille
     assert len(killed) == KILLS
     assert set(found) == {f"{number:032x}" for number in done}
     assert set(found.values()) == {1}
+
+
+def test_the_chain_has_as_many_records_as_transactions_while_its_keeper_is_killed(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Our own audit record repository, over mutual TLS: all of it is killed, and started again."""
+    pki = a_pki(tmp_path / "pki")
+    database: Callable[[], str] = request.getfixturevalue("postgres_database")
+    keeper = a_repository(
+        tmp_path / "audit",
+        {
+            "TLS_CERTIFICATE": str(pki.folder / "node.pem"),
+            "TLS_TRUST": pki.ca,
+            "AUDIT_REPOSITORY_DATABASE": database(),
+            "LOG_LEVEL": "info",
+        },
+    )
+    keeper.start()
+    keeper.await_listening()
+    probe = free_port()
+    settings = {
+        "AUDIT": "true",
+        "AUDIT_REPOSITORIES": f"127.0.0.1:{keeper.syslog}",
+        "DATABASE": database(),
+        "LOG_LEVEL": "error",
+        "REGISTRY_MLLP_BIND": "off",
+        "REGISTRY_PROBE_BIND": f"127.0.0.1:{probe}",
+    }
+    pair = a_secure_pair(tmp_path / "data", pki, settings)
+    pair.registry.start()
+    killed = []
+
+    def kill() -> None:
+        keeper.kill()
+        killed.append(True)
+        time.sleep(0.3)
+        keeper.start()
+
+    try:
+        begun = time.monotonic()
+        with again_and_again(kill, KILLS, max(0.5, TRANSACTIONS / 800 / (KILLS + 1))):
+            done = ask_many(pair, TRANSACTIONS, pki)
+            while len(killed) < KILLS and time.monotonic() - begun < 60:
+                time.sleep(0.1)
+        until = time.monotonic() + 60 + TRANSACTIONS / 200
+        while left := waiting(tmp_path / "data/audit", Destination("127.0.0.1", keeper.syslog)).records:
+            assert time.monotonic() < until, f"{left} records are not confirmed"
+            time.sleep(0.2)
+        pair.registry.stop()
+        verdict = keeper.verdict()
+        found = correlations(keeper)
+    finally:
+        pair.registry.kill()
+        keeper.kill()
+
+    print(f"\n{len(done)} transactions, {len(killed)} kills, {verdict.records} records in the chain")
+    assert (len(done), len(killed)) == (TRANSACTIONS, KILLS)
+    assert verdict.is_whole, verdict.findings[:3]
+    assert found == Counter({f"{number:032x}": 1 for number in done})
+
+
+def correlations(keeper: Repository) -> Counter[str]:
+    """How many records the chain has of each query."""
+    trail, found = keeper.database(), Counter[str]()
+    with trail.engine.connect() as connection:
+        for (raw,) in connection.execute(text("SELECT raw FROM arr_record ORDER BY number")):
+            record = etree.fromstring(bytes(raw).partition(b" - ")[2])
+            if " ITI-18 " in short(record):
+                found[details(record)["Correlation"]] += 1
+    trail.close()
+    return found
 
 
 @pytest.mark.parametrize("sync", ["os", "always"] if KILLS > 2 else ["os"])

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.usefixtures("pos
     ("command", "told"),
     [
         ("security --rounds 1 --requests 40", "mutual TLS"),
+        ("audit --rounds 1 --requests 40 --sides without,audit", "ITI-43"),
         ("access --rounds 1 --requests 40", "of a request's CPU"),
         ("purge --documents 20 --rate 20 --turns 1 1", "times the quiet one"),
         ("feeds --messages 20 --documents 20", "messages/s"),

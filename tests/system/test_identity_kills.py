@@ -12,6 +12,7 @@ from tests.feeds import a_control_id
 from tests.running import Running, an_identity, back_end
 from tests.service.conftest import BACK_ENDS
 from tests.service.identity_kit import Identity, mrn
+from tests.system.survival_kit import shared_out
 from tests.system.test_kills import killed_at, steps
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -50,7 +51,7 @@ def test_d2_a_message_is_told_whole_or_not_at_all(running: tuple[Running, Identi
     found = steps(service, lambda: sent(first))
     assert {"db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
     assert {"identity.linked:1", "identity.merged:1"} & set(found)
-    for step in found:
+    for step in shared_out(found, service):
         number, local, send = a_case()
         seen: list[str | None] = []
 

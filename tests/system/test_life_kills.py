@@ -14,6 +14,7 @@ from tests.feeds import a_control_id, a_pas, linked, merged
 from tests.running import Pair, a_pair, back_end
 from tests.service.conftest import BACK_ENDS
 from tests.service.test_iti61_on_demand import ANY_TYPE, new_ids, offered
+from tests.system.survival_kit import shared_out
 from tests.system.test_kills import LATER, PATIENT_ENOUGH, killed_at, steps
 from tests.wire import Answer, Services
 
@@ -64,7 +65,7 @@ def test_d2_a_feeds_event_is_whole_or_not_at_all_and_sending_again_is_accepted(p
     found = [step for step in steps(pair.registry, lambda: told(pair, first)) if not step.startswith("outbox")]
     moved = "merge.moved:1" if event == "A40" else "relink.moved:1"
     assert {moved, "db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
-    for step in found:
+    for step in shared_out(found, pair.registry):
         old, new, letter, data = a_case()
         seen: list[str | None] = []
 
@@ -100,7 +101,7 @@ def test_d1_a_snapshot_is_kept_once_whenever_the_repository_is_killed(pair: Pair
     first = offered(pair, a_patient_id(), "--generator", "document-list-pdf", "--keep")
     found = [step for step in steps(pair.repository, ask(first)) if not step.startswith(LATER)]
     assert {"blob.written:1", "blob.marked:1", "iti42.sent:1", "iti42.answered:1"} <= set(found)
-    for step in found:
+    for step in shared_out(found, pair.repository):
         name = offered(pair, a_patient_id(), "--generator", "document-list-pdf", "--keep")
         assert killed_at(pair.repository, step, ask(name)) is None, step
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.access import Act, Decision, Document, Facts, Right, What, Who, decide, load_access_policy
+from common.access import Act, Decision, Document, Facts, Right, What, Who, decide, load_access_policy, refused_at_all
 from common.access.case import standing
 from common.access.deciding import explain
 from common.access.policy import CAN_BE_LISTED, OPTIONAL
@@ -111,6 +111,16 @@ def test_an_explanation_ends_with_the_rule_that_decided() -> None:
         assert decision == decided(who, facts, document=document)
         assert [step.decided for step in steps] == [False] * (len(steps) - 1) + [True]
         assert steps[-1].rule.name == decision.rule
+
+
+def test_who_may_not_do_something_at_all_hears_so_before_any_record_is_looked_at() -> None:
+    def refused(who: Who, act: Act) -> str:
+        found = refused_at_all(standing(who, FACTS, POLICY, NOW), act)
+        return found.rule if found is not None else ""
+
+    assert refused(Who(), Act.SEARCH) == "nobody"
+    assert refused(DOCTOR, Act.REMOVE) == "right"
+    assert refused(DOCTOR, Act.SEARCH) == ""
 
 
 def test_what_may_be_listed_is_seen_in_queries_and_is_never_given() -> None:

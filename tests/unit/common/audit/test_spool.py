@@ -287,11 +287,14 @@ def test_events_that_are_no_transactions_are_recorded(tmp_path: Path) -> None:
     auditor = an_auditor(tmp_path)
     auditor.started(events.STARTED)
     auditor.refused_message(events.NOT_UNDERSTOOD, ASKER, "Sender: no XML")
+    auditor.by_user(events.RULES_CHANGED, "a role was given the right to read letters")
     for _ in range(50):
         auditor.not_admitted("192.0.2.9", "the certificate was refused: it has expired")
     auditor.close()
 
-    started, refused, *knocks = spooled(tmp_path)
+    started, refused, changed, *knocks = spooled(tmp_path)
+    assert [each.get("csd-code") for each in changed[0][:2]] == ["110113", "110129"]
+    assert [each.get("UserIsRequestor") for each in changed.findall("ActiveParticipant")] == ["false", "true"]
     assert [each.get("csd-code") for each in started[0]] == ["110100", "110120"]
     assert [each.get("csd-code") for each in started.iter("RoleIDCode")] == ["110150", "110151"]
     assert refused[0].findtext("EventOutcomeDescription") == "Sender: no XML"
