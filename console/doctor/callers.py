@@ -23,12 +23,18 @@ _SQLITE: Final = "sqlite:///"
 
 
 def look(settings: Settings) -> Findings:
-    """Everything about callers; nothing where nobody is asked who they are."""
+    """Who may vouch, and who needs nobody to; nothing where nobody is asked who they are."""
     if settings.xua == "off":
         return
     yield from _issuers(settings)
     if settings.tls_trust or settings.tls_proxies:
         yield from _systems(settings)
+
+
+def access(settings: Settings) -> Findings:
+    """What access is decided by; nothing where nobody is asked who they are."""
+    if settings.xua == "off":
+        return
     if settings.access == "off":
         told = "access is off: whoever is let in may see and change everything"
         yield warn(ACCESS, told, "Set PORTOLAN_ACCESS=on; docs/guide/access.md says how.")

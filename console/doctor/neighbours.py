@@ -8,7 +8,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,8 +35,18 @@ def addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "audit repository", settings.audit_repository_url
 
 
-def look(settings: Settings) -> Findings:
-    """Each service in turn, called as they call one another."""
+_CALLED: Final[Mapping[str, tuple[str, ...]]] = {
+    "registry": ("registry",),
+    "repository": ("repository", "registry"),
+    "identity": ("identity",),
+    "audit": ("audit repository",),
+}
+"""Itself and whom each service calls."""
+
+
+def look(settings: Settings, services: Collection[str] = ()) -> Findings:
+    """Each service in turn, called as they call one another; or those only that concern some services."""
+    wanted = {name for each in services for name in _CALLED[each]}
     try:
         made = of_client(settings.tls_files)
     except Unusable as error:
@@ -44,6 +54,8 @@ def look(settings: Settings) -> Findings:
         return
     tls = made() if made is not None else ssl.create_default_context()
     for name, address in addresses(settings):
+        if wanted and name not in wanted:
+            continue
         if address.startswith("https:"):
             yield from _certificate(name, address, tls)
         yield from _ready(name, address, tls)

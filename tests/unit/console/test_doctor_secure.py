@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from common.db import open_database
 from common.settings import Settings
 from common.tls import Files, of_client, of_server
 from console import development_ca
+from console.cli import portolan
 from console.doctor import audit, callers, certificates, identity, listening
 from console.doctor.finding import Finding, Outcome
 from registry.store import schema
@@ -210,19 +213,36 @@ def test_access_that_is_on_for_nobody_is_told(pki: Pki, tmp_path: Path) -> None:
     current = known(pki, tmp_path, "name:node\n", access="on")
     with closing(open_database(current.database_url)) as opened:
         schema.upgrade(opened)
-        assert "no role has any right" in told([*callers.look(current)], Outcome.WARN)
+        assert "no role has any right" in told([*callers.access(current)], Outcome.WARN)
 
         keep(opened, "roles", {"role": "REPOSITORY^2.999.1", "right": "read"})
-        assert "our own certificate is no user" in told([*callers.look(current)], Outcome.WARN)
+        assert "our own certificate is no user" in told([*callers.access(current)], Outcome.WARN)
 
         keep(opened, "users", {"user": "name:node", "name": "Here", "kind": "system", "roles": "REPOSITORY^2.999.1"})
-        assert "access" not in {each.about for each in callers.look(current) if each.outcome is not Outcome.OK}
+        assert "access" not in {each.about for each in callers.access(current) if each.outcome is not Outcome.OK}
 
 
 def test_access_is_looked_at_without_making_a_database_and_its_absence_is_told(pki: Pki, tmp_path: Path) -> None:
     current = known(pki, tmp_path, "name:node\n", access="on", access_policy=str(tmp_path / "policy.toml"))
-    assert "the policy cannot be used" in told([*callers.look(current)], Outcome.FAIL)
-    assert told([*callers.look(replace(current, access_policy=""))], Outcome.FAIL) == ""
+    assert "the policy cannot be used" in told([*callers.access(current)], Outcome.FAIL)
+    assert told([*callers.access(replace(current, access_policy=""))], Outcome.FAIL) == ""
     assert not (tmp_path / "registry.db").exists()
     without = replace(current, access_policy="", access="off")
-    assert "whoever is let in may see" in told([*callers.look(without)], Outcome.WARN)
+    assert "whoever is let in may see" in told([*callers.access(without)], Outcome.WARN)
+
+
+def of(services: list[str], **more: str) -> set[str]:
+    """What the command finds something about."""
+    done = CliRunner(env={"PORTOLAN_REGISTRY_URL": "http://127.0.0.1:1/registry", **more}).invoke(
+        portolan, ["doctor", *services, "--json"]
+    )
+    return {each["about"] for each in json.loads(done.stdout)}
+
+
+def test_one_service_s_machine_is_not_told_of_the_others(tmp_path: Path) -> None:
+    data = {"PORTOLAN_DATA": str(tmp_path), "PORTOLAN_AUDIT_REPOSITORY_KEY": str(tmp_path / "key")}
+
+    assert of([], **data) >= {"database", "storage", "audit trail", "audit repository", "registry", "repository"}
+    assert of(["audit"], **data) == {"settings", "audit trail", "audit repository"}
+    assert of(["repository"], **data) >= {"storage", "registry", "repository"}
+    assert not of(["repository"], **data) & {"database", "audit trail", "audit repository"}
