@@ -9,7 +9,19 @@ import click
 
 from common.settings import Settings, SettingsError
 from console.cli import config_option, settings
-from console.doctor import audit, audit_trail, database, identity, machine, neighbours, observing, outbox, storage
+from console.doctor import (
+    audit,
+    audit_trail,
+    callers,
+    certificates,
+    database,
+    identity,
+    machine,
+    neighbours,
+    observing,
+    outbox,
+    storage,
+)
 from console.doctor.finding import Finding, Findings, Outcome, fail, ok
 from console.output import json_option, print_json, print_table
 
@@ -24,6 +36,8 @@ _LOOKS = (
     observing.look,
     machine.codes,
     machine.memory,
+    certificates.look,
+    callers.look,
     neighbours.look,
 )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final
 
-from common.audit.opening import destinations_of, open_sender
+from common.audit.opening import destinations_of
 from common.audit.segments import Destination, folder_of, make_folder, size_of, waiting
 from common.audit.sender import age_of
 from common.settings import Settings
-from common.tls import Unusable
+from common.tls import Files, Renewed, Role, Unusable, of_client
 from console.doctor import listening
 from console.doctor.finding import Finding, Findings, fail, ok, warn
 from console.output import shown_bytes
@@ -25,8 +26,10 @@ def look(settings: Settings) -> Findings:
             told = "nothing that is done is recorded"
             yield warn(ABOUT, told, "Set PORTOLAN_AUDIT; docs/guide/audit.md says how.")
         return
+    tls: ssl.SSLContext | None = None
     try:
-        open_sender(settings)
+        if not settings.audit_plain:
+            tls = (of_client(settings.tls_files) or Renewed(Files(), Role.CLIENT))()
     except Unusable as error:
         yield fail(ABOUT, f"records cannot be sent over TLS: {error}", "Correct that file.")
     folder = folder_of(settings.data)
@@ -41,7 +44,7 @@ def look(settings: Settings) -> Findings:
         yield warn(ABOUT, told, "Bring the audit repositories back: when it is full, requests are refused.")
     for each in destinations_of(settings):
         advice = "Start it, or correct PORTOLAN_AUDIT_REPOSITORIES; records wait for it meanwhile."
-        yield listening.look(ABOUT, "the audit repository", str(each), (each.host, each.port), advice)
+        yield listening.look(ABOUT, "the audit repository", str(each), (each.host, each.port), advice, tls)
         yield _waiting(each, settings)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from common.db import Database
 from common.settings import Settings
 from common.settings_types import split_bind
+from common.tls import Unusable, of_client
 from console.database import identity_database
 from console.doctor import listening
 from console.doctor.disk import room, syncing
@@ -77,12 +78,18 @@ def _opened(opened: Database, settings: Settings) -> Findings:
 
 
 def _forward(settings: Settings) -> Findings:
-    """Whether the Registry's listener accepts connections."""
+    """Whether the Registry's listener accepts us."""
     if not settings.identity_forward:
         return
     advice = "Start the Registry, and see that PORTOLAN_IDENTITY_FORWARD is right."
     forward = settings.identity_forward
-    yield listening.look(ABOUT, "the Registry's listener", forward, split_bind(forward), advice)
+    try:
+        made = of_client(settings.tls_files_towards(settings.identity_forward_ca_file))
+        tls = made() if made is not None else None
+    except Unusable as error:
+        yield fail(ABOUT, f"the Registry's listener cannot be called over TLS: {error}", "Correct that file.")
+        return
+    yield listening.look(ABOUT, "the Registry's listener", forward, split_bind(forward), advice, tls)
 
 
 def _token(settings: Settings) -> Findings:

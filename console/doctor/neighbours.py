@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 
 from common.settings import Settings
 from common.tls import Unusable, of_client, reason
-from console.doctor import identity
+from console.doctor import audit_trail, identity
+from console.doctor.certificates import LEAST_DAYS, days_left
 from console.doctor.finding import Finding, Findings, fail, ok, warn
 
 _PATIENCE: Final = 5.0
-_DAY: Final = 86_400
-_LEAST_DAYS: Final = 30
 # A Date header has whole seconds, and was written up to one second before.
 _SKEW_SECONDS: Final = 2.0
 
@@ -32,6 +31,8 @@ def addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         yield ("repository" if uid == settings.repository_uid else f"repository {uid}"), address
     if identity.is_used(settings):
         yield "identity", settings.identity_url
+    if audit_trail.is_used(settings):
+        yield "audit repository", settings.audit_repository_url
 
 
 def look(settings: Settings) -> Findings:
@@ -105,6 +106,6 @@ def _certificate(name: str, address: str, tls: ssl.SSLContext) -> Findings:
 
 
 def _expiry(name: str, ends: str) -> Finding:
-    days = (ssl.cert_time_to_seconds(ends) - time.time()) / _DAY
+    days = days_left(ends) or 0.0
     told = f"that of the {name} ends in {days:.0f} days"
-    return warn("certificate", told, "Renew it.") if days < _LEAST_DAYS else ok("certificate", told)
+    return warn("certificate", told, "Renew it.") if days < LEAST_DAYS else ok("certificate", told)

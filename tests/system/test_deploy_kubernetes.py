@@ -18,6 +18,7 @@ from tests.servers.fixtures import do_without
 from tests.servers.process import Unavailable
 
 VERSIONS = ("1.27", "1.37")
+RUNNING = ("Deployment", "StatefulSet")
 Object = dict[str, Any]
 
 USUAL: Object = {
@@ -92,7 +93,40 @@ FOLDER = with_more(
         "serviceAccount": {"create": False, "name": "own"},
     },
 )
-SITES = {"usual": USUAL, "full": FULL, "folder": FOLDER}
+TLS: Object = {
+    "tls": {"existingSecret": "node", "trustSecret": "ca", "crlSecret": "revoked", "peersConfigMap": "peers"},
+    "ingress": {"enabled": False},
+}
+SECURE = with_more(
+    FULL,
+    {
+        **TLS,
+        "clients": {"rate": 50},
+        "xua": {"mode": "required", "existingConfigMap": "xua", "audiences": ["https://records.example", "urn:x"]},
+        "access": {"enabled": True, "policyConfigMap": "policy", "listed": True},
+        "audit": {"enabled": True, "repositories": ["audit.elsewhere.example:6514"], "site": "ZT901",
+                  "spool": {"storageClassName": "fast"}},
+        "auditRepository": {
+            "enabled": True,
+            "url": "https://audit.example:8090/audit",
+            "database": {"existingSecret": "trail"},
+            "keySecret": "audit-key",
+            "readersConfigMap": "readers",
+        },
+        "oauth": {"mode": "required", "issuer": "https://sts.example", "jwksConfigMap": "jwks",
+                  "introspection": "https://sts.example/introspect", "client": "audit", "existingSecret": "oauth"},
+        "mllpTls": {"existingSecret": "", "clientCaSecret": ""},
+        "networkPolicy": {
+            "auditReaders": [{"ipBlock": {"cidr": "10.4.0.0/16"}}],
+            "auditSenders": [{"ipBlock": {"cidr": "10.5.0.0/16"}}],
+            "auditRepositories": {"to": [{"ipBlock": {"cidr": "10.6.0.0/16"}}]},
+        },
+        "database": {"replica": {"existingSecret": "standby"}},
+    },
+)  # fmt: skip
+SECRETS_MISSING = with_more(USUAL, {**TLS, "auditRepository": {"enabled": True, "url": "https://audit.example/audit",
+                                    "database": {"existingSecret": "trail"}}})  # fmt: skip
+SITES = {"usual": USUAL, "full": FULL, "folder": FOLDER, "secure": SECURE}
 REFUSED = {
     "database.existingSecret": with_more(USUAL, {"database": {"existingSecret": ""}}),
     "registry.url": with_more(USUAL, {"registry": {"url": ""}}),
@@ -105,9 +139,26 @@ REFUSED = {
     "identity.database.existingSecret": with_more(USUAL, {"identity": {"enabled": True, "url": "https://x.example/i"}}),
     "settings.s3_secret_key": with_more(USUAL, {"settings": {"s3_secret_key": "x"}}),
     "settings.database": with_more(USUAL, {"settings": {"database": "postgresql://u:p@h/n"}}),
+    "settings.oauth_client_secret": with_more(USUAL, {"settings": {"oauth_client_secret": "x"}}),
+    "settings.tls_key": with_more(USUAL, {"settings": {"tls_key": "/x"}}),
+    "tls.trustSecret": with_more(USUAL, {**TLS, "tls": {"existingSecret": "node"}}),
+    "an Ingress would": with_more(SECURE, {"ingress": {"enabled": True}}),
+    "xua.mode is required, so tls": with_more(SECURE, {"tls": {"existingSecret": "", "crlSecret": "",
+                                                               "peersConfigMap": ""}, "audit": {"enabled": False},
+                                                       "auditRepository": {"enabled": False}}),
+    "audit.enabled is set, so tls": with_more(USUAL, {"audit": {"enabled": True}}),
+    "xua.existingConfigMap": with_more(SECURE, {"xua": {"existingConfigMap": ""}}),
+    "access.enabled is set": with_more(USUAL, {"access": {"enabled": True}}),
+    "records would wait for nobody": with_more(USUAL, {**TLS, "audit": {"enabled": True}}),
+    "auditRepository.keySecret": SECRETS_MISSING,
+    "auditRepository.database.existingSecret": with_more(SECURE, {"auditRepository": {"database": {
+        "existingSecret": ""}}}),
+    "oauth.existingSecret": with_more(SECURE, {"oauth": {"existingSecret": ""}}),
+    "/xua/mode": with_more(USUAL, {"xua": {"mode": "on"}}),
+    "/audit/spool/size": with_more(USUAL, {"audit": {"spool": {"size": "much"}}}),
     "/repository/uid": with_more(USUAL, {"repository": {"uid": "one.two"}}),
     "/registry/replicas": with_more(USUAL, {"registry": {"replicas": 0}}),
-}
+}  # fmt: skip
 
 
 @cache
@@ -134,7 +185,7 @@ def of_kind(objects: list[Object], kind: str) -> list[Object]:
 
 def pods(objects: list[Object]) -> list[Object]:
     """The specs of all pods."""
-    return [each["spec"]["template"]["spec"] for each in objects if each["kind"] in ("Deployment", "Job")]
+    return [each["spec"]["template"]["spec"] for each in objects if each["kind"] in (*RUNNING, "Job")]
 
 
 def containers(objects: list[Object]) -> list[Object]:
@@ -218,7 +269,8 @@ def test_every_variable_is_a_setting_and_stands_once(objects: list[Object]) -> N
 
 def test_each_service_starts_with_its_settings(objects: list[Object]) -> None:
     given = {"PORTOLAN_DATABASE": "postgresql+psycopg://u:p@db/x", "PORTOLAN_S3_SECRET_KEY": "s"}
-    given |= {"PORTOLAN_IDENTITY_DATABASE": given["PORTOLAN_DATABASE"], "PORTOLAN_OUTBOX": given["PORTOLAN_DATABASE"]}
+    others = ("IDENTITY_DATABASE", "OUTBOX", "DATABASE_REPLICA", "AUDIT_REPOSITORY_DATABASE")
+    given |= {f"{PREFIX}{name}": given["PORTOLAN_DATABASE"] for name in others}
     for container in containers(objects):
         environment = {
             each["name"]: each.get("value") or given.get(each["name"], "from-a-secret") for each in container["env"]
@@ -227,19 +279,26 @@ def test_each_service_starts_with_its_settings(objects: list[Object]) -> None:
         assert settings.patient_test_numbers is False
         assert settings.data.as_posix() == "/data"
         if container["name"] == "repository":
-            assert settings.registry_url == "http://demo-registry:8010/registry"
+            scheme = "https" if settings.tls_certificate else "http"
+            assert settings.registry_url == f"{scheme}://demo-registry:8010/registry"
 
 
 def test_replicas_survive_one_node_and_releases_take_turns(objects: list[Object]) -> None:
-    deployments = {each["metadata"]["name"]: each for each in of_kind(objects, "Deployment")}
+    deployments = {each["metadata"]["name"]: each for each in objects if each["kind"] in RUNNING}
     assert set(deployments) >= {"demo-registry", "demo-repository"}
     budgets = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "PodDisruptionBudget")}
-    scaled = {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(objects, "HorizontalPodAutoscaler")}
+    scalers = [each["spec"]["scaleTargetRef"] for each in of_kind(objects, "HorizontalPodAutoscaler")]
+    scaled = {each["name"] for each in scalers}
+    assert all(deployments[each["name"]]["kind"] == each["kind"] for each in scalers)
     for name, each in deployments.items():
         spec = each["spec"]
         assert ("replicas" in spec) is (name not in scaled)
-        assert spec.get("replicas", 2) >= 2
-        assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+        # Records wait with their senders while the audit record repository is away.
+        assert spec.get("replicas", 2) >= (1 if name == "demo-audit" else 2)
+        if each["kind"] == "Deployment":
+            assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+        else:
+            assert spec["updateStrategy"] == {"type": "RollingUpdate"}
         assert budgets[name]["selector"] == spec["selector"]
         [container] = spec["template"]["spec"]["containers"]
         assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
@@ -251,16 +310,17 @@ def test_selectors_choose_the_pods_that_are_meant(objects: list[Object]) -> None
     labels = {
         each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
         for each in objects
-        if each["kind"] in ("Deployment", "Job")
+        if each["kind"] in (*RUNNING, "Job")
     }
     ports = {
         each["metadata"]["name"]: {port["name"] for port in each["spec"]["template"]["spec"]["containers"][0]["ports"]}
-        for each in of_kind(objects, "Deployment")
+        for each in objects
+        if each["kind"] in RUNNING
     }
     chosen = [(each, each["spec"]["selector"]) for each in of_kind(objects, "Service")]
     chosen += [(each, each["spec"]["podSelector"]["matchLabels"]) for each in of_kind(objects, "NetworkPolicy")]
     for each, selector in chosen:
-        name = each["metadata"]["name"].removesuffix("-mllp")
+        name = each["metadata"]["name"].removesuffix("-mllp").removesuffix("-probe")
         assert [found for found, has in labels.items() if selector.items() <= has.items()] == [name]
         if each["kind"] == "Service":
             assert {port["targetPort"] for port in each["spec"]["ports"]} <= ports[name]
@@ -298,6 +358,110 @@ def test_what_is_not_listed_is_refused() -> None:
     assert "10.3.0.0/16" not in full["demo-registry"]
 
 
+def the_secure_site() -> list[Object]:
+    """With everything that is for security; Unavailable."""
+    return _all()[0]["secure"]
+
+
+def test_in_the_secure_shape_whoever_calls_is_known_and_what_they_do_is_kept() -> None:
+    try:
+        objects = the_secure_site()
+    except Unavailable as reason:
+        do_without(reason)
+        return
+    services = {each["metadata"]["name"].removeprefix("demo-"): each for each in objects if each["kind"] in RUNNING}
+    assert {name: each["kind"] for name, each in services.items()} == dict.fromkeys(
+        ("registry", "repository", "identity", "audit"), "StatefulSet"
+    )
+    for name, each in services.items():
+        pod = each["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        told = {row["name"]: row.get("value", "") for row in container["env"]}
+        mounted = {row["mountPath"] for row in container["volumeMounts"]}
+        files = {value.rpartition("/")[0] for value in told.values() if value.startswith("/etc/portolan/")}
+        assert files <= mounted
+        assert {"/etc/portolan/tls", "/etc/portolan/trust", "/etc/portolan/revoked", "/etc/portolan/peers"} <= files
+        assert told["PORTOLAN_CLIENT_RATE"] == "50"
+        claims = {row["metadata"]["name"] for row in each["spec"]["volumeClaimTemplates"]}
+        assert claims == ({"data", "checkpoints"} if name == "audit" else {"data"})
+        volumes = {row["name"] for row in pod["volumes"]}
+        assert not claims & volumes
+        assert {row["name"] for row in container["volumeMounts"]} == claims | volumes
+        prefix = "PORTOLAN_AUDIT_REPOSITORY" if name == "audit" else f"PORTOLAN_{name.upper()}"
+        [probe] = [row["containerPort"] for row in container["ports"] if row["name"] == "probe"]
+        assert told[f"{prefix}_PROBE_BIND"] == f"0.0.0.0:{probe}"
+        probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
+        assert {row["port"] for row in probes} == {"probe"}
+        assert (told.get("PORTOLAN_XUA") == "required") is (name != "audit")
+        assert (told.get("PORTOLAN_ACCESS") == "on") is (name in ("registry", "repository"))
+        if name != "audit":
+            assert told["PORTOLAN_AUDIT_REPOSITORIES"] == "demo-audit:6514,audit.elsewhere.example:6514"
+    keys = [name for name, each in services.items() if "audit-key" in json.dumps(each["spec"]["template"])]
+    assert keys == ["audit"]
+
+
+def test_nobody_outside_reaches_what_is_told_without_tls() -> None:
+    try:
+        objects = the_secure_site()
+    except Unavailable as reason:
+        do_without(reason)
+        return
+    for each in of_kind(objects, "Service"):
+        ports = {row["name"] for row in each["spec"]["ports"]}
+        assert ("probe" in ports) is each["metadata"]["name"].endswith("-probe")
+        if "probe" in ports:
+            assert (ports, each["spec"]["clusterIP"]) == ({"probe"}, "None")
+    [monitor] = of_kind(objects, "ServiceMonitor")
+    assert [row["port"] for row in monitor["spec"]["endpoints"]] == ["probe"]
+    policies = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "NetworkPolicy")}
+    for name in ("registry", "repository", "identity", "audit"):
+        [only] = [
+            row for row in policies[f"demo-{name}"]["ingress"] if {"port": "probe", "protocol": "TCP"} in row["ports"]
+        ]
+        assert only["from"] == FULL["networkPolicy"]["monitoring"]
+
+
+def test_the_trail_is_read_and_written_by_those_who_are_listed() -> None:
+    try:
+        objects = the_secure_site()
+    except Unavailable as reason:
+        do_without(reason)
+        return
+    policies = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "NetworkPolicy")}
+    by_port = {row["ports"][0]["port"]: json.dumps(row["from"]) for row in policies["demo-audit"]["ingress"]}
+    assert "10.4.0.0/16" in by_port["http"]
+    assert "component" not in by_port["http"]
+    assert "10.5.0.0/16" in by_port["syslog"]
+    for name in ("registry", "repository", "identity"):
+        assert f'"{name}"' in by_port["syslog"]
+        leaves = json.dumps(policies[f"demo-{name}"]["egress"])
+        assert '"audit"' in leaves
+        assert "10.6.0.0/16" in leaves
+    assert "10.6.0.0/16" not in json.dumps(policies["demo-audit"]["egress"])
+    [job] = of_kind(objects, "Job")
+    names = {each["name"] for each in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert "PORTOLAN_AUDIT_REPOSITORY_DATABASE" in names
+
+
+def test_what_has_a_place_in_the_values_and_every_secret_is_not_taken_from_the_settings() -> None:
+    helpers = (ROOT / "deploy/helm/portolan/templates/_helpers.tpl").read_text(encoding="utf-8")
+    [told] = re.findall(r'define "portolan.reserved" -\}\}\n(.*?)\{\{- end', helpers, re.DOTALL)
+    reserved = told.split()
+    assert set(reserved) <= set(TABLE)
+    assert len(set(reserved)) == len(reserved)
+    assert {name for name, row in TABLE.items() if row.secret} <= set(reserved)
+    try:
+        sites = _all()[0]
+    except Unavailable as reason:
+        do_without(reason)
+        return
+    free = {*FULL["settings"], "patient_test_numbers"}
+    for objects in sites.values():
+        for container in containers(objects):
+            named = {each["name"].removeprefix(PREFIX).lower() for each in container["env"] if PREFIX in each["name"]}
+            assert named - free <= set(reserved)
+
+
 def test_only_the_services_own_addresses_are_let_through() -> None:
     try:
         [ingress] = of_kind(_all()[0]["full"], "Ingress")
@@ -313,10 +477,17 @@ def test_only_the_services_own_addresses_are_let_through() -> None:
 def test_the_guide_s_example_can_be_installed() -> None:
     page = (ROOT / "docs/operations/kubernetes.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```yaml\n(# site\.yaml\n.*?)```", page, re.DOTALL)
+    [more] = re.findall(r"```yaml\n(# secure\.yaml\n.*?)```", page, re.DOTALL)
+    site = yaml.safe_load(example)
     try:
-        [objects] = rendered([yaml.safe_load(example)])
+        [objects, known] = rendered([site, with_more(site, yaml.safe_load(more))])
     except Unavailable as reason:
         do_without(reason)
         return
     assert isinstance(objects, list), objects
     assert {each["kind"] for each in objects} >= {"Deployment", "Job", "Ingress", "NetworkPolicy"}
+    assert isinstance(known, list), known
+    running = {each["metadata"]["name"] for each in of_kind(known, "StatefulSet")}
+    assert running == {"demo-registry", "demo-repository", "demo-audit"}
+    for name in re.findall(r"create (?:secret \w+|configmap) (\S+)", page):
+        assert name in f"{example}{more}", name

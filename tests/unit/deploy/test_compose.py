@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from common.settings import TABLE, load
+from common.settings import TABLE, Settings, load
 from common.settings_sources import PREFIX
 from tests.servers.deploy_tools import compose_services
 from tests.servers.fixtures import do_without
@@ -17,10 +17,17 @@ from tests.servers.process import Unavailable
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE = ROOT / "compose.yaml"
-OVERLAYS = sorted((ROOT / "deploy").glob("compose.*.yaml"))
+OVERLAYS = sorted((ROOT / "deploy").glob("compose.*.yaml"), key=lambda file: file.stem)
+SECURE, FEEDS, IDENTITY = (ROOT / f"deploy/compose.{name}.yaml" for name in ("secure", "feeds", "identity"))
+JOINS = {ROOT / "deploy/compose.secure-identity.yaml": (IDENTITY, SECURE)}
 EXAMPLE = (ROOT / "deploy/example.env").read_text(encoding="utf-8")
-CHOICES = [(), *[(each,) for each in OVERLAYS], tuple(OVERLAYS)]
+CHOICES = [(), *[(*JOINS.get(each, ()), each) for each in OVERLAYS], (FEEDS, SECURE), tuple(OVERLAYS)]
+SETTING = {"audit": "audit_repository_http"}
+REPLACED = ("command", "test")
 VALUES = {
+    "PORTOLAN_REPOSITORY_ADDRESS": "https://records.example:8444",
+    "PORTOLAN_AUDIT_ADDRESS": "https://records.example:8445",
+    "PORTOLAN_IDENTITY_ADDRESS": "https://records.example:8446",
     "PORTOLAN_ADDRESS": "https://records.example:8443",
     "PORTOLAN_REPOSITORY_UID": "2.999.7.1",
     "PORTOLAN_ASYNC_REPLY_TO": "https://receiver.example/xds",
@@ -48,9 +55,10 @@ def filled(tree: Any) -> Any:
 
 
 def laid_over(base: Any, more: Any) -> Any:
-    """As compose merges files: mappings by key, lists one after the other, all else replaced."""
+    """As compose merges files: mappings by key, lists one after the other, all else replaced, as are commands."""
     if isinstance(base, dict) and isinstance(more, dict):
-        return {key: laid_over(base.get(key), more[key]) if key in more else base[key] for key in {**base, **more}}
+        both = [key for key in base if key in more and key not in REPLACED]
+        return {**base, **more, **{key: laid_over(base[key], more[key]) for key in both}}
     if isinstance(base, list) and isinstance(more, list):
         return [*base, *(each for each in more if each not in base)]
     return base if more is None else more
@@ -99,7 +107,9 @@ def test_each_service_starts_with_its_settings(project: dict[str, Any]) -> None:
         assert set(environment) <= known
         settings = load({key: str(value) for key, value in environment.items()})
         assert each["command"] == ["serve", name]
-        bound = getattr(settings, f"{name}_bind")
+        bound = getattr(settings, f"{SETTING.get(name, name)}_bind")
+        if settings.tls_certificate:
+            bound = getattr(settings, f"{SETTING.get(name, name).removesuffix('_http')}_probe_bind")
         assert each["healthcheck"]["test"][-1] == f"http://127.0.0.1:{bound.rpartition(':')[2]}/ready"
     assert all(
         each["environment"]["PORTOLAN_PATIENT_TEST_NUMBERS"] == "false"
@@ -123,7 +133,7 @@ def test_services_hold_no_rights_and_stores_are_not_reached_from_outside(project
         assert each["read_only"] is True
         assert each["cap_drop"] == ["ALL"]
         assert each["security_opt"] == ["no-new-privileges:true"]
-    for name in ("database", "store"):
+    for name in {"database", "store", "audit-database"} & set(project["services"]):
         assert project["services"][name]["networks"] == ["inside"]
         assert "ports" not in project["services"][name]
     assert project["networks"]["inside"]["internal"] is True
@@ -147,6 +157,70 @@ def test_answers_that_are_sent_later_are_kept_in_the_database() -> None:
         assert not settings.async_allowed(name).is_empty
         assert settings.outbox.startswith("postgresql+psycopg://")
         assert "outside" in project["services"][name]["networks"]
+
+
+def secure() -> dict[str, Any]:
+    """The secure shape with everything."""
+    return merged((FEEDS, IDENTITY, SECURE, *JOINS))
+
+
+def test_in_the_secure_shape_every_service_knows_its_callers_and_takes_no_other() -> None:
+    project = secure()
+    assert set(ours(project)) == {"registry", "repository", "identity", "audit"}
+    assert project["services"]["proxy"]["profiles"] == ["plain"]
+    for name, each in ours(project).items():
+        settings = load({key: str(value) for key, value in each["environment"].items()})
+        files = [value for value in each["environment"].values() if str(value).startswith("/run/secrets/")]
+        assert {Path(file).name for file in files} <= {*each["secrets"]}
+        assert settings.tls_trust, name
+        assert settings.tls_crl, name
+        assert settings.tls_peers, name
+        published = {port.rpartition(":")[2] for port in each["ports"]}
+        assert not published & {"9010", "9020", "9070", "9090"}, "watchers ask without TLS"
+        if name != "audit":
+            assert (settings.xua, settings.audit, settings.audit_failure) == ("required", True, "refuse")
+            assert settings.xua_issuers
+            assert settings.xua_systems
+            assert {"xua_issuers", "xua_certificates", "xua_systems"} <= set(each["secrets"])
+            assert f"{name}:/data" in each["volumes"], "where records wait"
+    assert {load_of(project, name).access for name in ("registry", "repository")} == {"on"}
+    assert load_of(project, "repository").registry_url.startswith("https://registry:")
+
+
+def load_of(project: dict[str, Any], name: str) -> Settings:
+    """A service's settings."""
+    return load({key: str(value) for key, value in project["services"][name]["environment"].items()})
+
+
+def test_the_trail_has_a_database_a_key_and_a_volume_of_its_own() -> None:
+    project = secure()
+    audit = load_of(project, "audit")
+    assert [load_of(project, name).audit_repositories for name in ("registry", "repository", "identity")] == [
+        f"audit:{audit.audit_repository_bind.rpartition(':')[2]}"
+    ] * 3
+    assert "@audit-database/" in audit.audit_repository_database
+    assert project["services"]["database"]["volumes"] != project["services"]["audit-database"]["volumes"]
+    passwords = {
+        project["services"][name]["environment"]["POSTGRES_PASSWORD"] for name in ("database", "audit-database")
+    }
+    assert len(passwords) == 2
+    volumes = [each for service in project["services"].values() for each in service.get("volumes", ())]
+    folder = str(Path(audit.audit_repository_checkpoints).parent)
+    assert [each for each in volumes if each.startswith("checkpoints:")] == [f"checkpoints:{folder}"]
+    assert f" {folder}" in (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8"), "made for uid 10001"
+    assert "audit_key" in project["services"]["audit"]["secrets"]
+    assert not any("audit_key" in project["services"][name]["secrets"] for name in ("registry", "repository"))
+
+
+@pytest.mark.parametrize("file", OVERLAYS, ids=lambda file: file.name)
+def test_no_file_holds_a_secret(file: Path) -> None:
+    secret = {f"{PREFIX}{name.upper()}" for name, row in TABLE.items() if row.secret}
+    found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for each in found["services"].values():
+        for name, value in each.get("environment", {}).items():
+            if name in secret or "PASSWORD" in name:
+                assert re.search(r"\$\{\w*(PASSWORD|KEY|SECRET)\w*:\?", value), name
+    assert all(_VARIABLE.fullmatch(each["file"]) for each in found.get("secrets", {}).values())
 
 
 @pytest.mark.parametrize("file", OVERLAYS, ids=lambda file: file.name)

@@ -31,7 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 
 {{/* The port of a service's HTTP face. */}}
 {{- define "portolan.port" -}}
-{{- get (dict "registry" "8010" "repository" "8020" "identity" "8070") . -}}
+{{- get (dict "registry" "8010" "repository" "8020" "identity" "8070" "audit" "8090") . -}}
 {{- end -}}
 
 {{/* Any user but root, and nothing to be written but the volumes. */}}
@@ -56,6 +56,13 @@ data database outbox codes registry_bind registry_url registry_mllp_bind registr
 repository_bind repository_url repository_uid repository_workers repository_threads storage s3_endpoint s3_region
 s3_access_key s3_secret_key identity_bind identity_url identity_database identity_mllp_bind identity_workers
 identity_threads identity_forward identity_forward_ca_file mllp_tls_certificate mllp_tls_key mllp_tls_client_ca
+database_replica registry_probe_bind repository_probe_bind identity_probe_bind tls_certificate tls_key tls_trust tls_crl
+tls_peers client_rate client_burst client_failures xua xua_issuers xua_systems xua_audiences access access_policy
+access_listed audit audit_repositories audit_sync audit_failure audit_spool_max audit_site audit_repository_database
+audit_repository_bind audit_repository_http_bind audit_repository_url audit_repository_probe_bind
+audit_repository_workers audit_repository_threads audit_repository_readers audit_repository_key
+audit_repository_checkpoints oauth oauth_issuer oauth_jwks oauth_metadata oauth_audiences oauth_introspection
+oauth_client oauth_client_secret
 {{- end -}}
 
 {{/* What every process is told. */}}
@@ -104,7 +111,7 @@ identity_threads identity_forward identity_forward_ca_file mllp_tls_certificate 
 {{- end -}}
 
 {{- define "portolan.registryUrl" -}}
-http://{{ include "portolan.name" (dict "root" . "service" "registry") }}:8010/registry
+{{ ternary "https" "http" (not (empty .Values.tls.existingSecret)) }}://{{ include "portolan.name" (dict "root" . "service" "registry") }}:8010/registry
 {{- end -}}
 
 {{- define "portolan.registryEnv" -}}
@@ -112,6 +119,12 @@ http://{{ include "portolan.name" (dict "root" . "service" "registry") }}:8010/r
 - { name: PORTOLAN_REGISTRY_BIND, value: "0.0.0.0:8010" }
 - { name: PORTOLAN_REGISTRY_MLLP_BIND, value: {{ ternary (printf "0.0.0.0:%v" .Values.registry.mllp.port) "off" .Values.registry.mllp.enabled | quote }} }
 {{ include "portolan.databaseEnv" . }}
+{{- with .Values.database.replica }}
+{{- if .existingSecret }}
+- name: PORTOLAN_DATABASE_REPLICA
+  valueFrom: { secretKeyRef: { name: {{ .existingSecret }}, key: {{ .key }} } }
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "portolan.repositoryEnv" -}}

@@ -1,23 +1,36 @@
 {{/* One service: its Deployment, Service, budget and, where wanted, autoscaler. */}}
 {{- define "portolan.deployed" -}}
 {{- $root := .root -}}
-{{- $values := get $root.Values .service -}}
+{{- $values := get $root.Values (include "portolan.valuesOf" .service) -}}
 {{- $name := include "portolan.name" . -}}
 {{- $port := include "portolan.port" .service -}}
 {{- $mllp := and (hasKey $values "mllp") (dig "enabled" false ($values.mllp | default dict)) -}}
+{{- $scaled := dig "autoscaling" "enabled" false $values -}}
+{{- $tls := $root.Values.tls.existingSecret -}}
+{{- $prefix := include "portolan.prefixOf" .service -}}
+{{- /* Records that wait in a pod's spool have to outlive the pod. */ -}}
+{{- $stateful := or (eq .service "audit") $root.Values.audit.enabled -}}
+{{- $watch := ternary "probe" "http" (not (empty $tls)) -}}
+{{- $kind := ternary "StatefulSet" "Deployment" $stateful -}}
 apiVersion: apps/v1
-kind: Deployment
+kind: {{ $kind }}
 metadata:
   name: {{ $name }}
   labels: {{- include "portolan.labels" . | nindent 4 }}
 spec:
-  {{- if not $values.autoscaling.enabled }}
+  {{- if not $scaled }}
   replicas: {{ $values.replicas }}
   {{- end }}
   revisionHistoryLimit: 5
+  {{- if $stateful }}
+  serviceName: {{ $name }}
+  podManagementPolicy: Parallel # at the start and when it is scaled; a release takes one pod after the other all the same
+  updateStrategy: { type: RollingUpdate }
+  {{- else }}
   strategy:
     type: RollingUpdate
     rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
+  {{- end }}
   selector:
     matchLabels: {{- include "portolan.selector" . | nindent 6 }}
   template:
@@ -51,8 +64,14 @@ spec:
           env:
             {{- include "portolan.env" $root | trim | nindent 12 }}
             {{- include (printf "portolan.%sEnv" .service) $root | trim | nindent 12 }}
-            - { name: PORTOLAN_{{ .service | upper }}_WORKERS, value: {{ $values.workers | quote }} }
-            - { name: PORTOLAN_{{ .service | upper }}_THREADS, value: {{ $values.threads | quote }} }
+            - { name: PORTOLAN_{{ $prefix }}_WORKERS, value: {{ $values.workers | quote }} }
+            - { name: PORTOLAN_{{ $prefix }}_THREADS, value: {{ $values.threads | quote }} }
+            {{- include "portolan.tlsEnv" . | trim | nindent 12 }}
+            {{- if ne .service "audit" }}
+            {{- with include "portolan.judgedEnv" . | trim }}
+            {{- . | nindent 12 }}
+            {{- end }}
+            {{- end }}
             {{- if $mllp }}
             {{- with include "portolan.mllpEnv" $root | trim }}
             {{- . | nindent 12 }}
@@ -66,18 +85,24 @@ spec:
             {{- if $mllp }}
             - { name: mllp, containerPort: {{ $values.mllp.port }} }
             {{- end }}
+            {{- if eq .service "audit" }}
+            - { name: syslog, containerPort: 6514 }
+            {{- end }}
+            {{- if $tls }}
+            - { name: probe, containerPort: {{ include "portolan.probePort" .service }} } # without TLS
+            {{- end }}
           startupProbe:
-            httpGet: { path: /live, port: http }
+            httpGet: { path: /live, port: {{ $watch }} }
             periodSeconds: 2
             failureThreshold: 60
           # Patient, since to restart what is overloaded makes it worse; processes that die are replaced within the pod.
           livenessProbe:
-            httpGet: { path: /live, port: http }
+            httpGet: { path: /live, port: {{ $watch }} }
             periodSeconds: 20
             timeoutSeconds: 10
             failureThreshold: 9
           readinessProbe:
-            httpGet: { path: /ready, port: http }
+            httpGet: { path: /ready, port: {{ $watch }} }
             periodSeconds: 5
             timeoutSeconds: 4
             failureThreshold: 4
@@ -87,13 +112,15 @@ spec:
           volumeMounts:
             - { name: data, mountPath: /data }
             - { name: tmp, mountPath: /tmp }
-            {{- with include "portolan.mounts" . | trim }}
+            {{- with printf "%s%s" (include "portolan.mounts" .) (include "portolan.fileMounts" .) | trim }}
             {{- . | nindent 12 }}
             {{- end }}
       volumes:
+        {{- if not $stateful }}
         - { name: data, emptyDir: {} }
+        {{- end }}
         - { name: tmp, emptyDir: {} }
-        {{- with include "portolan.volumes" . | trim }}
+        {{- with printf "%s%s" (include "portolan.volumes" .) (include "portolan.fileVolumes" .) | trim }}
         {{- . | nindent 8 }}
         {{- end }}
       {{- with $values.nodeSelector }}
@@ -105,17 +132,45 @@ spec:
       {{- with $values.affinity }}
       affinity: {{- toYaml . | nindent 8 }}
       {{- end }}
+  {{- if $stateful }}
+  volumeClaimTemplates: {{- include "portolan.claims" . | trim | nindent 4 }}
+  {{- end }}
 ---
 apiVersion: v1
 kind: Service
 metadata:
   name: {{ $name }}
   labels: {{- include "portolan.labels" . | nindent 4 }}
+  {{- with $values.service.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
-  type: ClusterIP
+  type: {{ $values.service.type }}
   selector: {{- include "portolan.selector" . | nindent 4 }}
+  {{- with $values.service.loadBalancerSourceRanges }}
+  loadBalancerSourceRanges: {{- toYaml . | nindent 4 }}
+  {{- end }}
   ports:
     - { name: http, port: {{ $port }}, targetPort: http }
+    {{- if eq .service "audit" }}
+    - { name: syslog, port: 6514, targetPort: syslog }
+    {{- end }}
+{{- if $tls }}
+---
+# Apart from the other, which may be reached from outside: this one answers without TLS.
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $name }}-probe
+  labels: {{- include "portolan.labels" . | nindent 4 }}
+spec:
+  type: ClusterIP
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector: {{- include "portolan.selector" . | nindent 4 }}
+  ports:
+    - { name: probe, port: {{ include "portolan.probePort" .service }}, targetPort: probe }
+{{- end }}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -145,7 +200,7 @@ spec:
   ports:
     - { name: mllp, port: {{ $values.mllp.port }}, targetPort: mllp }
 {{- end }}
-{{- if $values.autoscaling.enabled }}
+{{- if $scaled }}
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -153,7 +208,7 @@ metadata:
   name: {{ $name }}
   labels: {{- include "portolan.labels" . | nindent 4 }}
 spec:
-  scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: {{ $name }} }
+  scaleTargetRef: { apiVersion: apps/v1, kind: {{ $kind }}, name: {{ $name }} }
   minReplicas: {{ $values.autoscaling.minReplicas }}
   maxReplicas: {{ $values.autoscaling.maxReplicas }}
   metrics:
@@ -172,7 +227,7 @@ spec:
 {{- if and (eq .service "repository") $values.repository.storage.existingClaim }}
 - { name: documents, mountPath: /documents }
 {{- end }}
-{{- if and $values.mllpTls.existingSecret (ne .service "repository") }}
+{{- if and $values.mllpTls.existingSecret (has .service (list "registry" "identity")) }}
 - { name: mllp, mountPath: /etc/portolan/mllp, readOnly: true }
 {{- if $values.mllpTls.clientCaSecret }}
 - { name: mllp-clients, mountPath: /etc/portolan/mllp-clients, readOnly: true }
@@ -188,7 +243,7 @@ spec:
 {{- if and (eq .service "repository") $values.repository.storage.existingClaim }}
 - { name: documents, persistentVolumeClaim: { claimName: {{ $values.repository.storage.existingClaim }} } }
 {{- end }}
-{{- if and $values.mllpTls.existingSecret (ne .service "repository") }}
+{{- if and $values.mllpTls.existingSecret (has .service (list "registry" "identity")) }}
 - { name: mllp, secret: { secretName: {{ $values.mllpTls.existingSecret }}, defaultMode: 0440 } }
 {{- if $values.mllpTls.clientCaSecret }}
 - { name: mllp-clients, secret: { secretName: {{ $values.mllpTls.clientCaSecret }}, defaultMode: 0440 } }
