@@ -11,7 +11,7 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -64,7 +64,7 @@ _REMEMBERED: Final = 4096
 class Policy:
     """Whose word counts, for whom an assertion has to be meant (URIs), and how far clocks may differ (seconds)."""
 
-    issuers: Issuers
+    issuers: Issuers | Callable[[], Issuers]
     audiences: frozenset[str]
     skew: float = 60.0
     longest: float = 86_400.0
@@ -83,6 +83,9 @@ class _Conditions:
     holders: frozenset[str]
 
 
+_Keys = tuple[x509.Certificate, ...]
+
+
 class Verifier:
     """Verifies assertions; safe to use from many threads.
 
@@ -95,46 +98,47 @@ class Verifier:
         self._policy = policy
         self._seen = seen or Seen()
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[bytes, str], tuple[Caller, _Conditions]] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, str], tuple[Caller, _Conditions, _Keys]] = OrderedDict()
 
     def verify(self, root: etree._Element, security: etree._Element | None, now: float, holder: str = "") -> Caller:
         """Who asks; NotIdentified. ``holder`` is the SHA-256, in hex, of the certificate of whoever is connected."""
         assertion = _the_assertion(root, security)
         data = etree.tostring(assertion, with_tail=False)
         name = hashlib.sha256(data).digest(), holder
+        issuers = self._policy.issuers() if callable(self._policy.issuers) else self._policy.issuers
         with self._lock:
             found = self._known.get(name)
-        if found is None:
-            found = self._verified(data, now)
-        caller, conditions = found
+        if found is None or issuers.get(found[0].issuer) != found[2]:  # whose keys were taken back is nobody's word
+            found = self._verified(data, issuers, now)
+        caller, conditions, _ = found
         self._check(conditions, now, holder)
         self._remember(name, found, now)
         return caller
 
-    def _verified(self, data: bytes, now: float) -> tuple[Caller, _Conditions]:
+    def _verified(self, data: bytes, issuers: Issuers, now: float) -> tuple[Caller, _Conditions, _Keys]:
         alone = _parsed(data)
         _check_shape(alone)
         try:
             issuer = text_of(alone.find(f"{{{SAML}}}Issuer"))
-            certificates = self._policy.issuers.get(issuer)
+            certificates = issuers.get(issuer)
             if not certificates:
                 raise _refused(faults.FAILED_AUTHENTICATION, "The assertion's issuer is not trusted here.")
             signed = _signed(alone, certificates, now)
             if signed.tag != _ASSERTION or signed.get("ID") != alone.get("ID"):
                 raise _refused(faults.FAILED_CHECK, "The signature is not over the assertion.")
             conditions = _conditions(signed, self._policy)
-            return read_caller(signed, conditions.until), conditions
+            return read_caller(signed, conditions.until), conditions, certificates
         except TooMuch as error:
             raise _refused(faults.INVALID_TOKEN, "The assertion has more, or longer, values than are taken.") from error
 
-    def _remember(self, name: tuple[bytes, str], found: tuple[Caller, _Conditions], now: float) -> None:
+    def _remember(self, name: tuple[bytes, str], found: tuple[Caller, _Conditions, _Keys], now: float) -> None:
         """One ID is one assertion: another under the same ID is a forgery, or a mistake of its issuer's.
 
         Whoever else comes with it has taken it from somebody (ITI TF-2 3.40.4.1.3).
         """
-        if name in self._known:
+        if self._known.get(name) is found:
             return
-        caller, conditions = found
+        caller, conditions, _ = found
         presenter = name[1] if self._policy.of_one_partner and conditions.bearer else ""
         until = conditions.until + self._policy.skew
         known = self._seen.note(caller.issuer, caller.assertion_id, name[0], presenter, until, now)

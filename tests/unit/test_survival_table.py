@@ -14,7 +14,7 @@ NAMED = re.findall(r"`([\w/]+\.py)::(test_\w+)`", TEXT)
 ROWS = (
     [f"D{number}" for number in range(1, 17)]
     + [f"R{number}" for number in range(1, 9)]
-    + [f"N{number}" for number in (*range(1, 10), 13)]
+    + [f"N{number}" for number in (*range(1, 12), 13)]
     + [f"O{number}" for number in range(1, 9)]
     + [f"X{number}" for number in range(1, 16)]
     + [f"M{number}" for number in range(1, 13)]

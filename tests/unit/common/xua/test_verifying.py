@@ -15,7 +15,7 @@ from cryptography import x509
 from lxml import etree
 
 from common.soap import faults
-from common.xua import BadIssuers, Caller, Coded, NotIdentified, Policy, Verifier, read_issuers
+from common.xua import BadIssuers, Caller, Coded, FollowedIssuers, NotIdentified, Policy, Verifier, read_issuers
 from console import development_ca, development_sts
 from tests.assertions import BROKEN, WRAPPED, Broken, forged, saml, unsigned
 from tests.xua import AUDIENCE, DOCTOR, ISSUER, Sts, a_message, as_base64
@@ -161,3 +161,26 @@ def test_a_file_of_issuers_that_cannot_be_used_says_why(tmp_path: Path, text: st
     (tmp_path / "issuers.toml").write_text(text)
     with pytest.raises(BadIssuers, match=told):
         read_issuers(tmp_path / "issuers.toml")
+
+
+def test_issuers_are_followed_and_who_was_taken_out_counts_no_more(tmp_path: Path) -> None:
+    sts, clock = Sts(tmp_path), [0.0]
+    verifier = Verifier(Policy(FollowedIssuers(sts.file, lambda: clock[0]), frozenset({AUDIENCE})))
+    assertion, file = sts.sign(), sts.file.read_text()
+    assert asked(verifier, assertion).user == DOCTOR.user
+
+    sts.file.write_text(file[:20])
+    clock[0] += 2
+    assert asked(verifier, assertion).user == DOCTOR.user, "a half-copied file takes nobody out"
+    sts.file.write_text(file.replace(ISSUER, "https://other.example"))
+    clock[0] += 2
+    with pytest.raises(NotIdentified) as refused:
+        asked(verifier, assertion)
+    assert refused.value.kind is faults.FAILED_AUTHENTICATION
+
+    sts.file.write_text(file)
+    (tmp_path / "sts.pem").write_bytes(development_ca.Authority(sts.folder).issue("new", (), 5).pem)
+    clock[0] += 2
+    with pytest.raises(NotIdentified) as refused:
+        asked(verifier, assertion)
+    assert refused.value.kind is faults.FAILED_CHECK
