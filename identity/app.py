@@ -6,9 +6,12 @@ from pathlib import Path
 
 from flask import Flask
 
+from common.access import load_access_policy
+from common.audit.asking import Recorder
 from common.audit.auditor import Auditor
 from common.client.mllp import MllpClient
 from common.db import Database, open_database
+from common.judging import Access, Queries, client_of
 from common.observe.health import Health
 from common.settings import Settings
 from common.settings_types import split_bind, split_namespaces
@@ -80,6 +83,15 @@ def forwarder(settings: Settings, database: Database, auditor: Auditor | None = 
     return Forwarder(database, client, audit=auditor, address=settings.identity_forward)
 
 
+def the_access(settings: Settings, auditor: Auditor | None = None) -> tuple[Access | None, str]:
+    """What asks the Registry who may, and the attribute that says why somebody breaks the glass."""
+    if settings.access != "on":
+        return None, ""
+    recorder = Recorder(auditor, settings.registry_url) if auditor else None
+    reason = load_access_policy(settings.access_policy).reason_attribute
+    return Access(Queries(client_of(settings), recorder)), reason
+
+
 def create_app(
     settings: Settings, database: Database | None = None, *, deliver: bool = True, auditor: Auditor | None = None
 ) -> Flask:
@@ -87,10 +99,13 @@ def create_app(
     store = database or open_store(settings)
     reference = cross_reference(settings, store)
     bounds = Bounds(settings.identity_max_results, settings.identity_query_keep, settings.identity_name_prefix)
+    access, reason = the_access(settings, auditor)
     routes = Routes(
         FeedV3(reference, Checking(reference, the_tracing(settings))),
         IdentifiersQuery(reference, most=settings.max_query_values),
         DemographicsQuery(reference, store, bounds),
+        access,
+        reason,
     )
     app = Flask("portolan.identity", static_folder=None)
     entrance = door(routes, settings, auditor)

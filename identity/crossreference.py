@@ -62,7 +62,11 @@ class CrossReference:
 
     def concerns(self, found: Iterable[finding.Person]) -> None:
         """Tell the account whom an answer is about."""
-        account.current().concerns(*(self._patient(person.keys) for person in found))
+        account.current().concerns(*self.named(found))
+
+    def named(self, found: Iterable[finding.Person]) -> tuple[str, ...]:
+        """Persons by the ids that others know them by."""
+        return tuple(self._patient(person.keys) for person in found)
 
     def _tell(self, told: Told) -> Problem | None:
         with self._database.write() as work:

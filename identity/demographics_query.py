@@ -117,7 +117,24 @@ class DemographicsQuery:
         self._reference.concerns(found)
         candidates = [candidate for person in found if (candidate := _candidate(person, scopes))]
         made = write_pdq_answer(asked, candidates, own_id=own_id(), now=self._now(), counts=counts)
-        return Answered(made, Response.OK if candidates else Response.NOTHING)
+        return Answered(made, Response.OK if candidates else Response.NOTHING, self._reference.named(found))
+
+    def not_allowed(self, body: Element, told: str, correlation: str) -> Answered:
+        """The answer to whoever may not ask this."""
+        query = read_pdq_query(body)
+        asked = Asked(query.wrapper, query.query_id, query.echo)
+        return self._refused(asked, _detail(Condition.INTERNAL, told, _QUERY), correlation)
+
+    def not_continued(self, body: Element, told: str, correlation: str) -> Answered:
+        """The answer to whoever may not go on with this."""
+        return self._refused(_asked(read_continuation(body)), _detail(Condition.INTERNAL, told, _QUERY), correlation)
+
+    def not_cancelled(self, body: Element, told: str, correlation: str) -> Answered:
+        """The answer to whoever may not end this."""
+        detail = _with(_detail(Condition.INTERNAL, told, _QUERY), correlation)
+        wrapper = read_continuation(body).wrapper
+        made = write_acknowledgement(wrapper, own_id=own_id(), now=self._now(), detail=detail)
+        return Answered(made, Response.ERROR)
 
     def _refused(self, asked: Asked, detail: Detail, correlation: str) -> Answered:
         account.current().problems.append(detail.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lxml import etree
@@ -25,10 +25,11 @@ _QUERY: Final = "/PRPA_IN201309UV02/controlActProcess/queryByParameter"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The body of an answer, and its queryResponseCode."""
+    """The body of an answer, its queryResponseCode, and whom it tells of, or was asked of."""
 
     body: bytes
     response: Response
+    patients: tuple[str, ...] = ()
 
 
 class IdentifiersQuery:
@@ -52,11 +53,18 @@ class IdentifiersQuery:
         account.current().concerns(key.cx())
         if found is None:
             told = "no feed has told of this patient identifier"
-            return self._refused(asked, _detail(Condition.UNKNOWN_KEY, told, _PATIENT), correlation)
+            refused = self._refused(asked, _detail(Condition.UNKNOWN_KEY, told, _PATIENT), correlation)
+            return replace(refused, patients=(key.cx(),))
         roots = {each.root for each in query.data_sources}
         ids = [Id(*each) for each in found.keys if (each.root in roots if roots else each != key)]
         made = write_pix_answer(asked, ids, own_id=own_id(), now=self._now())
-        return Answered(made, Response.OK if ids else Response.NOTHING)
+        return Answered(made, Response.OK if ids else Response.NOTHING, self._reference.named((found,)))
+
+    def not_allowed(self, body: Element, told: str, correlation: str) -> Answered:
+        """The answer to whoever may not ask this."""
+        query = read_pix_query(body)
+        asked = Asked(query.wrapper, query.query_id, query.echo)
+        return self._refused(asked, _detail(Condition.INTERNAL, told, _QUERY), correlation)
 
     def failed(self, told: str) -> Answered:
         """The answer for a breakdown of ours."""

@@ -7,15 +7,11 @@ from flask import Flask
 from common.access import load_access_policy
 from common.audit.asking import Recorder
 from common.audit.auditor import Auditor
-from common.client.connections import Connections
-from common.client.soap import SoapClient
+from common.judging import Access, client_of
 from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
-from common.soap.xml import XmlLimits
-from common.tls import of_client
 from common.web.operations import operations
-from repository.access import Access
 from repository.on_demand.source import OnDemandSource
 from repository.provide import Provide
 from repository.registry import Registry
@@ -40,15 +36,7 @@ def storage(settings: Settings) -> DocumentStore:
 
 def registry_client(settings: Settings, auditor: Auditor | None = None) -> Registry:
     """The registry that settings name."""
-    connections = Connections(
-        settings.registry_url,
-        connect_timeout=settings.connect_timeout,
-        answer_timeout=settings.answer_timeout,
-        max_answer=settings.max_metadata_bytes,
-        tls=of_client(settings.tls_files),
-    )
-    client = SoapClient(settings.registry_url, connections, XmlLimits(max_bytes=settings.max_metadata_bytes))
-    return Registry(client, Recorder(auditor, settings.registry_url) if auditor else None)
+    return Registry(client_of(settings), Recorder(auditor, settings.registry_url) if auditor else None)
 
 
 def on_demand_source(settings: Settings, store: DocumentStore, registry: Registry) -> OnDemandSource:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from common.access import Act, Who
 from common.audit import account
 from common.ebxml.retrieve import DocumentRequest
+from common.judging import Access
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation, metrics
 from common.standard.errors import ErrorCode
-from repository.access import Access
 from repository.on_demand.definition import MIME_TYPE as ON_DEMAND
 from repository.on_demand.definition import UnreadableDefinition
 from repository.on_demand.source import NotGenerated, OnDemandSource, Seen

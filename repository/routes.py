@@ -10,6 +10,7 @@ from common.access import Act
 from common.ebxml.patients import patients_in
 from common.ebxml.responses import write_registry_response
 from common.ebxml.retrieve import DocumentResponse, read_retrieve, write_retrieve_response
+from common.judging import NOT_ALLOWED, NOT_TOLD, Access, RegistryUnclear
 from common.model import RegistryError, RegistryResponse, Status
 from common.observe import correlation
 from common.settings import Settings
@@ -21,10 +22,8 @@ from common.web.door import Address, Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from common.web.recording import Audit
-from repository.access import NOT_ALLOWED, Access
 from repository.intake import Intake
 from repository.provide import Provide
-from repository.registry import RegistryUnclear
 from repository.remove import Remove
 from repository.retrieve import NOBODY, Retrieve
 from repository.storage import DocumentStore
@@ -73,7 +72,7 @@ class Routes:
             told = NOT_ALLOWED
         except RegistryUnclear as unclear:
             log.warning("the registry does not say who may: %s", unclear)
-            told = "whether this is allowed cannot be told now: send the same message again later"
+            told = NOT_TOLD
         error = RegistryError(ErrorCode.XDSRepositoryError, f"{told} [{correlation.current()}]")
         return RegistryResponse(Status.FAILURE, (error,))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.access.case import Case
-from common.access.values import Act, Right
+from common.access.values import Act, Right, right_for
 
 _GIVES: Final = (Act.SEARCH, Act.READ)
 """Acts that give something of a patient's record out."""
@@ -28,7 +28,7 @@ def _is_nobody(case: Case) -> bool:
 
 
 def _has_no_right(case: Case) -> bool:
-    return not case.has(Right(case.what.act.value))
+    return not case.has(right_for(case.what.act))
 
 
 def _is_right_enough(case: Case) -> bool:

@@ -15,6 +15,7 @@ class Act(StrEnum):
     """What somebody wants to do."""
 
     SEARCH = "search"
+    IDENTIFY = "identify"
     READ = "read"
     SUBMIT = "submit"
     UPDATE = "update"
@@ -41,8 +42,13 @@ class Right(StrEnum):
     ANY_PATIENT = "any-patient"
 
 
+def right_for(act: Act) -> Right:
+    """The right that an act needs; to look up who a patient is goes with looking for what there is of them."""
+    return Right.SEARCH if act is Act.IDENTIFY else Right(act.value)
+
+
 MEANINGS: Final[Mapping[Right, str]] = {
-    Right.SEARCH: "see that documents exist, and their metadata",
+    Right.SEARCH: "see that documents exist, and their metadata; look up who a patient is",
     Right.READ: "retrieve documents",
     Right.SUBMIT: "register documents",
     Right.UPDATE: "amend metadata",

@@ -1,4 +1,4 @@
-"""Who may do what with documents: the Registry is asked, and where it does not say nothing is given."""
+"""Who may do what: the Registry is asked in the name of whoever wants to; where it does not say nothing is given."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Final
 from common.access import Act, Who
 from common.access.asking import NOT_JUDGED, Verdict
 from common.audit import Judgement, current
-from repository.registry import Registry
+from common.judging.queries import Queries
 
 NOT_ALLOWED: Final = "this is not allowed to whoever asks"
+NOT_TOLD: Final = "whether this is allowed cannot be told now: send the same message again later"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """Asks the Registry; RegistryUnclear where it does not say."""
 
-    registry: Registry
+    registry: Queries
 
     def documents(self, who: Who, act: Act, unique_ids: Sequence[str]) -> frozenset[str]:
         """Those documents with which somebody may do this; what came of each is told to the request's account."""
