@@ -15,10 +15,13 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
 from signxml.signer import XMLSigner
 
+from common.access import load_access_policy
 from common.caller import Coded
 from common.xua.caller import SAML
 from common.xua.verifying import BEARER, DS, HOLDER_OF_KEY
 
+SHIPPED_POLICY: Final = load_access_policy("")
+"""Its name for the attribute that says why the glass is broken is the one that is written."""
 _XSPA: Final = "urn:oasis:names:tc:xspa:1.0:subject"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _HL7: Final = "urn:hl7-org:v3"
@@ -36,6 +39,7 @@ class Statement:
     roles: Sequence[Coded] = ()
     purposes: Sequence[Coded] = ()
     patient_id: str = ""
+    reason: str = ""
     holder: str = ""
     lasts: timedelta = timedelta(minutes=5)
     since: datetime | None = None
@@ -100,6 +104,7 @@ def _attributes(made: etree._Element, told: Statement) -> None:
         (f"{_XSPA}:organization", told.organisation),
         (f"{_XSPA}:organization-id", told.organisation_id),
         ("urn:oasis:names:tc:xacml:2.0:resource:resource-id", told.patient_id),
+        (SHIPPED_POLICY.reason_attribute, told.reason),
     ):
         if value:
             _text(_attribute(statement, name), "AttributeValue", value)

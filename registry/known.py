@@ -84,6 +84,11 @@ class Known:
     merged: set[str] = field(default_factory=set)
     transformations: set[str] = field(default_factory=set)
 
+    def forget(self, hidden: Iterable[str]) -> None:
+        """Take what somebody may not touch as if it were unknown."""
+        for name in hidden:
+            self.objects.pop(name, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

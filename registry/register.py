@@ -15,6 +15,7 @@ from common.faults import checkpoint
 from common.model import RegistryResponse, Status, Submission
 from common.rules import Objection, Rulebook, as_errors
 from common.standard.errors import ErrorCode
+from registry.access.touching import Hidden, nothing_hidden
 from registry.known import Domain, Known, Wanted, wanted
 from registry.rules import effects
 from registry.rules.meaning import MEANING
@@ -68,10 +69,12 @@ class Register:
         digest: str,
         correlation: str,
         rules: Rules = STABLE,
+        hidden: Hidden = nothing_hidden,
     ) -> RegistryResponse:
         """Success, or every objection; the same message again gets the same answer, and changes nothing.
 
         ``read`` makes the submission anew, since a race lost to another message is run again from the start.
+        What is ``hidden`` of that which the submission refers to is as if unknown.
         """
         submission = read()
         account.current().submits((each.patient_id, each.unique_id) for each in submission.submission_sets)
@@ -79,10 +82,18 @@ class Register:
             told = f"the submission has {count} objects; at most {self._max_objects} are taken"
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
         first = [submission]
-        return decided(lambda: self._once(first.pop() if first else read(), rules, message_id, digest, correlation))
+        return decided(
+            lambda: self._once(first.pop() if first else read(), rules, message_id, digest, correlation, hidden)
+        )
 
     def _once(
-        self, submission: Submission, rules: Rules, message_id: str | None, digest: str, correlation: str
+        self,
+        submission: Submission,
+        rules: Rules,
+        message_id: str | None,
+        digest: str,
+        correlation: str,
+        hidden: Hidden,
     ) -> RegistryResponse:
         needs = wanted(submission)
         plain = _is_plain(submission, needs)
@@ -90,6 +101,7 @@ class Register:
             if not plain:
                 registering.hold(work, needs.patient_ids)
             known = registering.known(work, needs)
+            known.forget(hidden(work, known.objects))
             objections = [
                 *rules.structure.check(submission, known),
                 *rules.meaning.check(submission, known, self._domain),

@@ -13,6 +13,7 @@ from common.faults import checkpoint
 from common.model import RegistryResponse, Status
 from common.rules import Objection
 from common.standard.errors import ErrorCode
+from registry.access.touching import Hidden, nothing_hidden
 from registry.register import refusal
 from registry.rules.removal import FORM, REMOVAL
 from registry.store import removing
@@ -32,8 +33,13 @@ class Remove:
         self._max_objects = max_objects
         self._now = now
 
-    def remove(self, request: RemoveObjects, *, message_id: str | None, correlation: str) -> RegistryResponse:
-        """Success, or every objection; the same message again gets the same answer, and changes nothing."""
+    def remove(
+        self, request: RemoveObjects, *, message_id: str | None, correlation: str, hidden: Hidden = nothing_hidden
+    ) -> RegistryResponse:
+        """Success, or every objection; the same message again gets the same answer, and changes nothing.
+
+        What is ``hidden`` of that which is listed is as if unknown.
+        """
         if objections := FORM.check(request):
             return refusal(objections, correlation)
         if (count := len(request.ids)) > self._max_objects:
@@ -41,11 +47,15 @@ class Remove:
             return refusal([Objection(ErrorCode.XDSRegistryOutOfResources, "", told)], correlation)
         account.current().objects += request.ids
         by, reason = said(request.comment)
-        return decided(lambda: self._once(request.ids, Evidence(self._now(), by, reason, message_id, correlation)))
+        return decided(
+            lambda: self._once(request.ids, Evidence(self._now(), by, reason, message_id, correlation), hidden)
+        )
 
-    def _once(self, ids: tuple[str, ...], evidence: Evidence) -> RegistryResponse:
+    def _once(self, ids: tuple[str, ...], evidence: Evidence, hidden: Hidden) -> RegistryResponse:
         with self._database.write() as work:
             known = removing.removable(work, ids)
+            for name in hidden(work, known.objects):
+                del known.objects[name]
             account.current().removes((each.entry_uuid, each.patient_id) for each in known.going())
             if unknown := [name for name in ids if name not in known.objects]:
                 gone = removing.removed(work, unknown)

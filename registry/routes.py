@@ -39,6 +39,7 @@ from common.web.elsewhere import Outbox
 from common.web.message import Message
 from common.web.recording import Audit
 from registry.access.acts import Access
+from registry.access.touching import Hidden, nothing_hidden
 from registry.feed_v3 import FeedV3
 from registry.register import ON_DEMAND, STABLE, Register
 from registry.remove import Remove
@@ -95,6 +96,9 @@ class Routes:
             return self._refused(message.transaction, refused)
         return self._actions[message.transaction](message)
 
+    def _hidden(self, message: Message) -> Hidden:
+        return self._access.hidden(message) if self._access is not None else nothing_hidden
+
     def _refused(self, transaction: Transaction, told: str) -> Reply:
         told = f"{told} [{correlation.current()}]"
         if transaction in _FEEDS:
@@ -109,6 +113,7 @@ class Routes:
             digest=digest(body),
             correlation=correlation.current(),
             rules=ON_DEMAND if message.transaction is ITI_61 else STABLE,
+            hidden=self._hidden(message),
         )
         return _told(response)
 
@@ -120,6 +125,7 @@ class Routes:
             message_id=message.envelope.message_id,
             digest=digest(body),
             correlation=correlation.current(),
+            hidden=self._hidden(message),
         )
         return _told(response)
 
@@ -128,6 +134,7 @@ class Routes:
             read_remove_objects(message.envelope.body),
             message_id=message.envelope.message_id,
             correlation=correlation.current(),
+            hidden=self._hidden(message),
         )
         return _told(response)
 

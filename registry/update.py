@@ -13,6 +13,7 @@ from common.faults import checkpoint
 from common.model import RegistryResponse, Severity, Status, Submission
 from common.rules import Objection, as_errors
 from common.standard.errors import ErrorCode
+from registry.access.touching import Hidden, nothing_hidden
 from registry.known import Domain, wanted
 from registry.register import refusal
 from registry.rules import effects
@@ -55,11 +56,13 @@ class Update:
         message_id: str | None,
         digest: str,
         correlation: str,
+        hidden: Hidden = nothing_hidden,
     ) -> RegistryResponse:
         """Success, or every objection; the same message again gets the same answer, and changes nothing.
 
         ``read`` makes the submission anew, since a race lost to another message is run again from the start: of two
         updates of one version the second then hears that there is a newer one.
+        What is ``hidden`` of that which the update names is as if unknown.
         """
         submission = read()
         account.current().submits((each.patient_id, each.unique_id) for each in submission.submission_sets)
@@ -69,18 +72,25 @@ class Update:
         first = [submission]
         return decided(
             lambda: self._once(
-                read_update(first.pop() if first else read()), restricted, message_id, digest, correlation
+                read_update(first.pop() if first else read()), restricted, message_id, digest, correlation, hidden
             )
         )
 
     def _once(
-        self, asked: Asked, restricted: bool, message_id: str | None, digest: str, correlation: str
+        self,
+        asked: Asked,
+        restricted: bool,
+        message_id: str | None,
+        digest: str,
+        correlation: str,
+        hidden: Hidden,
     ) -> RegistryResponse:
         submission, operations = asked.submission, asked.operations
         needs = wanted(submission)
         with self._database.write() as work:
             lids = [version.logical_id for version in operations.versions]
             known = updating.known_versions(work, needs, lids, [status.target for status in operations.statuses])
+            known.forget(hidden(work, known.named()))
             objections = (RESTRICTED if restricted else UPDATES).check(asked, known, self._domain)
             if objections:
                 if registering.is_repeated(work, submission, message_id, digest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from common.model import Association, AssociationType, DocumentEntry, Folder
@@ -43,6 +44,15 @@ class KnownVersions:
     def objects(self) -> dict[str, KnownObject]:
         """What the Associations of the message point at, by its id."""
         return self.known.objects
+
+    def named(self) -> set[str]:
+        """The ids of what the message names: the latest versions, and what its Associations point at."""
+        return {latest.entry_uuid for latest in self.latest.values()} | self.objects.keys()
+
+    def forget(self, hidden: Collection[str]) -> None:
+        """Take what somebody may not touch as if it were unknown."""
+        self.known.forget(hidden)
+        self.latest = {name: latest for name, latest in self.latest.items() if latest.entry_uuid not in hidden}
 
     def live_ties(self) -> list[Association]:
         """Ties to the latest versions of other objects; older ones keep what they had."""

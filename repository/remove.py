@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from common.audit import account
 from common.ebxml.retrieve import DocumentRequest
@@ -33,12 +33,17 @@ class Remove:
         self._registry = registry
         self._settling = settling
         self._repository_unique_id = repository_unique_id
-        self._max_documents = max_documents
+        self.max_documents = max_documents
 
-    def remove(self, requests: Sequence[DocumentRequest], *, message_id: str | None) -> RegistryResponse:
-        """All removed: Success; some: PartialSuccess; none: Failure. The same message again gets the same answer."""
-        if not requests or len(requests) > self._max_documents:
-            told = f"between 1 and {self._max_documents} documents can be removed at a time, not {len(requests)}"
+    def remove(
+        self, requests: Sequence[DocumentRequest], *, message_id: str | None, hidden: Collection[str] = ()
+    ) -> RegistryResponse:
+        """All removed: Success; some: PartialSuccess; none: Failure. The same message again gets the same answer.
+
+        What is ``hidden`` is as if unknown.
+        """
+        if not requests or len(requests) > self.max_documents:
+            told = f"between 1 and {self.max_documents} documents can be removed at a time, not {len(requests)}"
             return RegistryResponse(Status.FAILURE, (_error(ErrorCode.XDSRemoveDocumentsError, told, ""),))
         asked = list(dict.fromkeys((each.repository_unique_id, each.document_unique_id) for each in requests))
         errors: list[RegistryError] = []
@@ -51,9 +56,9 @@ class Remove:
                 continue
             try:
                 blob = self._blob(name)
-                if blob is not None:
+                if blob is not None and name not in hidden:
                     found.append(blob)
-                elif self._was_removed_by(name, message_id):
+                elif blob is None and self._was_removed_by(name, message_id):
                     done += 1
                 else:
                     errors.append(_error(ErrorCode.XDSDocumentUniqueIdError, "no such document is here", name))

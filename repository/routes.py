@@ -69,12 +69,9 @@ class Routes:
         try:
             if access.may(who_asks(message, self._reason), act, patients_in(message.envelope.body)):
                 return None
-            told = NOT_ALLOWED
+            return _failure(NOT_ALLOWED)
         except RegistryUnclear as unclear:
-            log.warning("the registry does not say who may: %s", unclear)
-            told = NOT_TOLD
-        error = RegistryError(ErrorCode.XDSRepositoryError, f"{told} [{correlation.current()}]")
-        return RegistryResponse(Status.FAILURE, (error,))
+            return _not_told(unclear)
 
     def _provided(self, message: Message, intake: Intake) -> Reply:
         response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id)
@@ -91,8 +88,20 @@ class Routes:
         return Reply(write_retrieve_response(response, told), tuple(found.documents), outcome(response))
 
     def _removed(self, message: Message, intake: Intake) -> Reply:
-        response = self._remove.remove(read_retrieve(message.envelope.body), message_id=message.envelope.message_id)
+        asked = read_retrieve(message.envelope.body)
+        try:
+            hidden = self._hidden(message, [each.document_unique_id for each in asked])
+        except RegistryUnclear as unclear:
+            failed = _not_told(unclear)
+            return Reply((write_registry_response(failed),), outcome=outcome(failed))
+        response = self._remove.remove(asked, message_id=message.envelope.message_id, hidden=hidden)
         return Reply((write_registry_response(response),), outcome=outcome(response))
+
+    def _hidden(self, message: Message, unique_ids: list[str]) -> frozenset[str]:
+        """Those documents that are as if unknown to who wants them removed; RegistryUnclear."""
+        if self._access is None or not 0 < len(unique_ids) <= self._remove.max_documents:
+            return frozenset()
+        return self._access.hidden(who_asks(message, self._reason), Act.REMOVE, unique_ids)
 
     def fail(self, transaction: Transaction, error: Exception, correlation_id: str) -> Reply:
         """The answer for a breakdown of ours, which is logged."""
@@ -102,6 +111,16 @@ class Routes:
         if transaction is ITI_43:
             return Reply(write_retrieve_response(response, ()), outcome=outcome(response))
         return Reply((write_registry_response(response),), outcome=outcome(response))
+
+
+def _not_told(unclear: RegistryUnclear) -> RegistryResponse:
+    log.warning("the registry does not say who may: %s", unclear)
+    return _failure(NOT_TOLD)
+
+
+def _failure(told: str) -> RegistryResponse:
+    error = RegistryError(ErrorCode.XDSRepositoryError, f"{told} [{correlation.current()}]")
+    return RegistryResponse(Status.FAILURE, (error,))
 
 
 def door(

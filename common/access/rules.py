@@ -32,7 +32,7 @@ def _has_no_right(case: Case) -> bool:
 
 
 def _is_right_enough(case: Case) -> bool:
-    return case.what.act not in _GIVES
+    return case.what.act not in _GIVES and not case.what.upon
 
 
 def _is_sealed(case: Case) -> bool:
@@ -90,7 +90,8 @@ RULES: Final = (
     Rule(
         "right-suffices",
         True,
-        "An act that gives nothing of a record out is allowed to whoever has the right for it.",
+        "An act that gives nothing of a record out, and touches nothing of it that is there, is allowed to whoever has "
+        "the right for it.",
         _is_right_enough,
     ),
     Rule("sealed", False, "A sealed document is seen only by roles with the right to sealed documents.", _is_sealed),

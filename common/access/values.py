@@ -97,10 +97,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """An act, upon one document or, without one, upon what else there is of a patient."""
+    """An act, upon one document or, without one, upon what else there is of a patient.
+
+    ``upon`` is whether it is upon something that is there already, and not the act as such.
+    """
 
     act: Act
     document: Document | None = None
+    upon: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,13 @@ class Access:
             current().concerns(verdict.patient_id)
         return frozenset(name for name in wanted if found.get(name, NOT_JUDGED).allowed)
 
+    def hidden(self, who: Who, act: Act, unique_ids: Sequence[str]) -> frozenset[str]:
+        """Those registered documents with which somebody may not do this; of others the Registry can say nothing."""
+        found = self.registry.verdicts(who, act, unique_ids=list(dict.fromkeys(unique_ids)))
+        for each in found:
+            _tell(each, each.unique_id)
+        return frozenset(each.unique_id for each in found if not each.allowed)
+
     def may(self, who: Who, act: Act, patients: Iterable[str] = ()) -> bool:
         """Whether somebody may do this at all."""
         found = self.registry.verdicts(who, act, patients=patients)

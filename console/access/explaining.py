@@ -60,7 +60,7 @@ def explained(
         for row in rows:
             marks = row.marks if row.marks is not None else marks_of(row.ebrim)
             document = guard.documents(work, [marks])[marks]
-            decision, steps = explain(here, What(act, document), row.patient_id)
+            decision, steps = explain(here, What(act, document, upon=True), row.patient_id)
             found.append(Explained(unique_id, here, decision, tuple(steps)))
         return found
 

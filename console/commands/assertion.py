@@ -28,6 +28,7 @@ DEVELOPMENT_ISSUER = "urn:portolan:development"
 @click.option("--role", "roles", multiple=True, metavar="CODE^SYSTEM", help="A role; repeatable.")
 @click.option("--purpose", "purposes", multiple=True, metavar="CODE^SYSTEM", help="Why; repeatable.")
 @click.option("--patient", default="", metavar="CX", help="About whom.")
+@click.option("--reason", default="", metavar="TEXT", help="Why the glass is broken, as the shipped policy names it.")
 @click.option("--minutes", default=5, show_default=True, type=click.IntRange(1, 1440), help="How long it counts.")
 def assertion(
     key: Path,
@@ -41,6 +42,7 @@ def assertion(
     roles: tuple[str, ...],
     purposes: tuple[str, ...],
     patient: str,
+    reason: str,
     minutes: int,
 ) -> None:
     """Sign an assertion that says who asks (ITI-40), with the key and certificate in KEY, and write it to FILE.
@@ -61,6 +63,7 @@ def assertion(
         [_coded(each) for each in roles],
         [_coded(each) for each in purposes],
         patient,
+        reason,
         lasts=timedelta(minutes=minutes),
     )
     try:

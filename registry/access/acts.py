@@ -1,4 +1,7 @@
-"""Acts that give nothing of a record out: each needs its right, and an assertion that names no other patient."""
+"""Acts that give nothing of a record out: each needs its right, and an assertion that names no other patient.
+
+What they name of that which is there already is judged as well, object by object.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from common.standard.transactions import (
 from common.web.asking import who_asks
 from common.web.message import Message
 from registry.access.guard import Guard
+from registry.access.touching import Hidden, Touching
 
 ACTS: Final[Mapping[Transaction, Act]] = MappingProxyType({
     ITI_42: Act.SUBMIT,
@@ -54,3 +58,7 @@ class Access:
             return None
         decision = self._guard.may(self.who(message), act, patients_in(message.envelope.body))
         return None if decision.allowed else NOT_ALLOWED
+
+    def hidden(self, message: Message) -> Hidden:
+        """Tells which objects that a message names are as if unknown to whoever it comes from."""
+        return Touching(self._guard, self.who(message), ACTS[message.transaction]).hidden

@@ -136,7 +136,7 @@ class Guard:
         documents = self.documents(work, told.values())
         found: dict[str, Verdict] = {}
         for row in rows:
-            decision = judge(here, What(act, documents[told[row.entry_uuid]]), row.patient_id)
+            decision = judge(here, What(act, documents[told[row.entry_uuid]], upon=True), row.patient_id)
             if row.unique_id not in found or not decision.allowed:
                 found[row.unique_id] = Verdict(
                     decision.allowed, decision.rule, row.unique_id, row.patient_id, decision.emergency

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,14 +15,23 @@ from common.access.names import role
 from common.db import Database, open_database
 from common.ebxml.removal import write_remove_documents, write_remove_objects
 from common.ebxml.retrieve import DocumentRequest
-from common.model import AvailabilityStatus, DocumentEntry
+from common.model import AssociationType, AvailabilityStatus, DocumentEntry
 from common.settings import load
 from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_57, ITI_62, ITI_86, Transaction
 from common.xua import Coded
 from console import development_ca
 from tests.access_cases import CASES, DONE, FOUND, HIDDEN, REFUSED, AccessCase
 from tests.access_kit import a_county, an_agreement, keep, of_case
-from tests.factories import a_code, a_document, a_new_version, a_patient_id, a_submission, an_update, submit_objects
+from tests.factories import (
+    a_code,
+    a_document,
+    a_link,
+    a_new_version,
+    a_patient_id,
+    a_submission,
+    an_update,
+    submit_objects,
+)
 from tests.running import Pair, back_end
 from tests.secure import a_pki, a_portal, a_secure_pair
 from tests.service.test_mutual_tls import Pki
@@ -186,6 +196,59 @@ def told_alike(found: Answer, unique_id: str) -> str:
     assert found.status == 200
     body = etree.tostring(found.root, encoding="unicode").replace(unique_id, "DOCUMENT")
     return re.sub(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", "ID", body)
+
+
+KEEPER = "KEEPER^2.999.1"
+"""A role that may do everything to a record, where it has to do with the patient."""
+
+
+def objects_touched(letter: DocumentEntry, logical_id: str, repository_id: str) -> dict[str, tuple[Transaction, bytes]]:
+    """Acts that name an object, and are good but for who does them; the removals come last."""
+    version = a_new_version(
+        replace(letter, logical_id=logical_id, entry_uuid=logical_id),
+        hash=hashlib.sha1(CONTENT).hexdigest(),
+        size=str(len(CONTENT)),
+        repository_unique_id=repository_id,
+    )
+    new = a_document(patient_id=letter.patient_id)
+    new_too = a_document(patient_id=letter.patient_id)
+    target = replace(letter, entry_uuid=logical_id)
+    removed = [DocumentRequest(repository_id, letter.unique_id or "")]
+    return {
+        "append": (ITI_42, submit_objects(a_submission(new, a_link(AssociationType.APND, new, target)))),
+        "update": (ITI_57, submit_objects(an_update(version, previous="1"))),
+        "replace": (ITI_42, submit_objects(a_submission(new_too, a_link(AssociationType.RPLC, new_too, target)))),
+        "remove": (ITI_62, write_remove_objects([logical_id])),
+        "remove document": (ITI_86, write_remove_documents(removed)),
+    }
+
+
+def test_what_may_not_be_seen_is_touched_by_nobody(county: County) -> None:
+    rights = ("search", "read", "submit", "update", "remove")
+    keep(county.database, "roles", *({"role": KEEPER, "right": right} for right in rights))
+    case = replace(CASES[0], role=KEEPER, related=False)
+    patient_id = a_patient_id()
+    letter = county.kept(case, patient_id)
+    [entry_uuid] = county.send(county.pair.registry.url, ITI_18, find_by(letter), b"", as_node=True).ids()
+    unknown = replace(letter, unique_id="2.25.404")
+    header = county.header(case, patient_id)
+    nobody = "urn:uuid:00000000-0000-4000-8000-000000000404"
+
+    def codes(of: DocumentEntry, uuid: str) -> dict[str, list[str]]:
+        found = {}
+        for name, (transaction, body) in objects_touched(of, uuid, county.portal.repository_id).items():
+            url = county.pair.repository.url if transaction is ITI_86 else county.pair.registry.url
+            came = county.send(url, transaction, body, header)
+            found[name] = came.codes if came.registry_status != "Success" else ["Success"]
+        return found
+
+    hidden = codes(letter, entry_uuid)
+    assert hidden == codes(unknown, nobody)
+    assert all("Success" not in each for each in hidden.values()), hidden
+    keep(county.database, "relationships", {"patient_id": patient_id, "organisation": case.organisation})
+    seen = codes(letter, entry_uuid)
+    assert [seen[name] for name in ("append", "update", "remove document")] == [["Success"]] * 3, seen
+    assert seen["remove"] != hidden["remove"]
 
 
 def test_a_user_may_not_ask_what_others_may(county: County) -> None:
