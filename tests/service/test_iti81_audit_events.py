@@ -317,16 +317,18 @@ def test_a_bearer_of_the_right_token_reads_and_is_named(guarded: FlaskClient, da
 
 
 @pytest.mark.parametrize(
-    ("token", "status", "error"),
+    ("claims", "status", "error"),
     [
-        ("", 401, ""),
-        ("x", 401, "invalid_token"),
-        (a_token(exp=1.0, iat=0.0), 401, "invalid_token"),
-        (a_token(aud="https://other.example"), 401, "invalid_token"),
-        (a_token(scope="other"), 403, "insufficient_scope"),
+        (None, 401, ""),
+        ({"exp": 1.0, "iat": 0.0}, 401, "invalid_token"),
+        ({"aud": "https://other.example"}, 401, "invalid_token"),
+        ({"scope": "other"}, 403, "insufficient_scope"),
     ],
 )
-def test_others_are_refused_and_told_how_it_is_done(guarded: FlaskClient, token: str, status: int, error: str) -> None:
+def test_others_are_refused_and_told_how_it_is_done(
+    guarded: FlaskClient, claims: dict[str, Any] | None, status: int, error: str
+) -> None:
+    token = "" if claims is None else a_token(**claims)
     answer = ask(guarded, token)
 
     assert answer.status_code == status

@@ -175,7 +175,7 @@ def test_m7_masses_of_near_boundaries_take_linear_time() -> None:
 
     decode(cut(data, 65536))
 
-    assert time.perf_counter() - begun < 3
+    assert time.perf_counter() - begun < 10  # looking again from each would take minutes
 
 
 def test_memoryviews_are_taken_too() -> None:
