@@ -35,6 +35,7 @@ from tests.factories import (
 from tests.running import Pair, back_end
 from tests.secure import a_pki, a_portal, a_secure_pair
 from tests.service.test_mutual_tls import Pki
+from tests.system.survival_kit import of_back_ends
 from tests.wire import Answer, Services, answer, envelope, mtom, mtom_provide, query_body, retrieve_body
 from tests.xua import Sts, security
 
@@ -85,7 +86,7 @@ class County:
         return letter
 
 
-@pytest.fixture(scope="module", params=["sqlite and folder", "postgresql and s3"])
+@pytest.fixture(scope="module", params=of_back_ends(["sqlite and folder", "postgresql and s3"]))
 def county(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
     data = tmp_path_factory.mktemp("data")
     pki: Pki = a_pki(tmp_path_factory.mktemp("pki") / "pki")

@@ -20,6 +20,7 @@ from tests.running import descendants
 from tests.servers.process import eventually
 from tests.service.audit_kit import Repository, a_repository
 from tests.service.test_mutual_tls import Pki
+from tests.system.survival_kit import of_back_ends
 from tests.unit.auditing.kit import an_event, syslog
 
 
@@ -35,7 +36,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return made
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=of_back_ends(["sqlite", "postgresql"]))
 def repository(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pki: Pki
 ) -> Iterator[Repository]:

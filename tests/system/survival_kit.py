@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +55,11 @@ COME_AGAIN: Final = frozenset(
 
 LONG: Final = os.environ.get("PORTOLAN_SURVIVAL_LONG") == "1"
 """Whether what takes long, or is like something that is tested anyway, is wanted too."""
+
+
+def of_back_ends(names: Sequence[str]) -> Sequence[str]:
+    """Of two ways to keep things the one of production, where a test is slow and its logic the same on both."""
+    return names if LONG else names[-1:]
 
 
 def shared_out(found: Iterable[str], service: Running) -> list[str]:

@@ -20,7 +20,7 @@ from tests.running import ROOT, Pair, Running, a_pair, back_end, descendants
 from tests.servers.receiver import a_receiver
 from tests.service.async_kit import a_letter, an_id, ask, is_accepted, provide
 from tests.service.conftest import BACK_ENDS
-from tests.system.survival_kit import shared_out
+from tests.system.survival_kit import of_back_ends, shared_out
 from tests.wire import mtom_provide
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -101,7 +101,7 @@ def test_killed_at_every_step_a_request_that_was_accepted_is_answered_and_no_oth
 
 
 def test_r8_two_workers_deliver_each_answer_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    for back in BACK_ENDS:
+    for back in of_back_ends(BACK_ENDS):
         made = a_pair(tmp_path / back[:4], back_end(back, request) | QUICK | {"REGISTRY_WORKERS": "2"})
         made.registry.start()
         try:
@@ -154,7 +154,7 @@ def until(true: Callable[[], bool], seconds: float = 20) -> bool:
 def test_a_dead_letter_is_told_of_looked_at_replayed_or_discarded(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    for back in BACK_ENDS:
+    for back in of_back_ends(BACK_ENDS):
         made = a_pair(tmp_path / back[:4], back_end(back, request) | QUICK | {"OUTBOX_TRIES": "2"})
         made.start()
         try:

@@ -30,6 +30,7 @@ from tests.servers.process import free_port
 from tests.service.audit_kit import Repository, a_repository
 from tests.service.test_audit_services import details, short
 from tests.service.test_mutual_tls import Pki
+from tests.system.survival_kit import only_when_asked_for
 from tests.wire import STATUS, Services, answer, envelope, query_body
 
 pytestmark = [pytest.mark.system]
@@ -114,6 +115,7 @@ def queries(repository: AuditRepository) -> Counter[str]:
     return Counter(details(each)["Correlation"] for each in repository.records() if " ITI-18 " in short(each))
 
 
+@only_when_asked_for("PORTOLAN_AUDIT_TRANSACTIONS")
 def test_there_are_as_many_records_as_transactions_while_the_repository_is_killed(
     tmp_path: Path, repository: AuditRepository
 ) -> None:

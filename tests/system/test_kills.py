@@ -267,7 +267,7 @@ def test_d2_an_update_is_whole_or_not_at_all(pair: Pair) -> None:
     first = an_amendment(a_letter())
     found = steps(pair.registry, lambda: update(first, a_uuid()))
     assert found == ["db.flushed:1", "db.committed:1", "answer.started:1"]
-    for step in found:
+    for step in shared_out(found, pair.registry):
         letter = a_letter()
         body, message_id = an_amendment(letter), a_uuid()
         assert killed_at(pair.registry, step, lambda body=body, name=message_id: update(body, name)) is None  # type: ignore[misc]
@@ -305,7 +305,7 @@ def test_d2_a_removal_of_metadata_is_whole_or_not_at_all_and_sending_again_works
     remove_once = a_removal()[1]
     found = [step for step in steps(pair.registry, remove_once) if step.startswith(("db.", "answer."))]
     assert {"db.flushed:1", "db.committed:1", "answer.started:1"} <= set(found)
-    for step in found:
+    for step in shared_out(found, pair.registry):
         patient, remove = a_removal()
         assert killed_at(pair.registry, step, remove) is None, step
         left = services.apart().everything(patient)
@@ -340,7 +340,7 @@ def test_d1_the_repository_is_killed_at_each_step_of_a_removal_and_sending_again
     remove_once = a_removal()[1]
     found = [step for step in steps(pair.repository, remove_once) if not step.startswith(LATER)]
     assert {"tomb.synced:1", "blob.buried:1", "copies.removed:1"} <= set(found)
-    for step in found:
+    for step in shared_out(found, pair.repository):
         letter, remove = a_removal()
         assert killed_at(pair.repository, step, remove) is None, step
         retrieved = services.apart().retrieve(letter.entry.unique_id or "")
