@@ -30,6 +30,7 @@ from tests.running import ROOT, Pair, a_pair, back_end
 from tests.service.conftest import BACK_ENDS
 from tests.service.test_iti41_provide import a_letter
 from tests.service.test_iti42_register import RPLC
+from tests.system.survival_kit import of_back_ends
 from tests.wire import Services
 
 OLD = {
@@ -117,7 +118,7 @@ class Console:
         return registered
 
 
-@pytest.fixture(scope="module", params=BACK_ENDS)
+@pytest.fixture(scope="module", params=of_back_ends(BACK_ENDS))
 def console(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     pair = a_pair(tmp_path_factory.mktemp("purge"), back_end(request.param, request))
     pair.start()

@@ -43,7 +43,7 @@ from tests.wire import Answer, Services
 
 pytestmark = pytest.mark.system
 
-SECONDS = float(os.environ.get("PORTOLAN_TEST_SECONDS", "15"))
+SECONDS = float(os.environ.get("PORTOLAN_TEST_SECONDS", "8"))
 THREADS = 6
 LOCAL = "NGH4471893^^^&2.999.826.4.1&ISO"
 BOTH = f"('{AvailabilityStatus.APPROVED}','{AvailabilityStatus.DEPRECATED}')"

@@ -33,7 +33,7 @@ from tests.wire import Answer, Services, answer, mtom_provide
 
 pytestmark = pytest.mark.system
 
-SECONDS = float(os.environ.get("PORTOLAN_TEST_SECONDS", "20"))
+SECONDS = float(os.environ.get("PORTOLAN_TEST_SECONDS", "10"))
 THREADS = 6
 HOT_CHAINS = 3
 DEPRECATED = "XDSRegistryDeprecatedDocumentError"

@@ -16,6 +16,7 @@ from common.standard.transactions import ITI_42
 from tests.running import Pair, a_pair, back_end, descendants
 from tests.servers.fake_registry import FakeRegistry, Respond, passing_on, send
 from tests.service.conftest import BACK_ENDS
+from tests.system.survival_kit import of_back_ends
 from tests.system.test_kills import Letter, is_whole_or_nowhere, stored, until
 from tests.wire import Answer, envelope
 
@@ -25,7 +26,7 @@ RESPONSE: Final = '<rs:RegistryResponse xmlns:rs="urn:oasis:names:tc:ebxml-regre
 SUCCESS: Final = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
 
 
-@pytest.fixture(params=BACK_ENDS)
+@pytest.fixture(params=of_back_ends(BACK_ENDS))
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
     """A pair that is not started yet, with quick sweeps."""
     quick = {"CONNECT_TIMEOUT": "1s", "ANSWER_TIMEOUT": "2s", "SWEEP_AFTER": "4s", "SWEEP_EVERY": "0.3s"}
