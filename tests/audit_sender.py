@@ -11,9 +11,9 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from auditing.receiving.framing import framed
 from common.tls import Files, Role
 from common.tls.contexts import made
+from tests.unit.auditing.kit import framed
 
 _PIECE = 64 * 1024
 

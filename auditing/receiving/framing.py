@@ -77,8 +77,3 @@ class Frames:
         if length > self._most:
             return Broken(f"a message of {length} bytes is larger than {self._most}")
         return length, end + 1
-
-
-def framed(message: bytes) -> bytes:
-    """A message as it is sent."""
-    return b"%d %b" % (len(message), message)

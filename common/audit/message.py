@@ -60,6 +60,7 @@ class Subject:
     life_cycle: str = ""
     query: bytes | None = None
     details: tuple[Detail, ...] = ()
+    name: str = ""
 
 
 @dataclass(slots=True)

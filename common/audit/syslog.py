@@ -58,9 +58,14 @@ class Origin:
         return f"{name_of(self.host, 255)} {name_of(self.app, 48)} {name_of(self.process, 128)}"
 
 
+def syslog_of(xml: str, at: str, fields: str, *, failed: bool) -> bytes:
+    """A record as a syslog message."""
+    return f"<{FAILURE if failed else NOTICE}>1 {at} {fields} {MSGID} - {xml}".encode()
+
+
 def framed(xml: str, at: str, fields: str, *, failed: bool) -> bytes:
     """One frame: its length, a space, the message."""
-    message = f"<{FAILURE if failed else NOTICE}>1 {at} {fields} {MSGID} - {xml}".encode()
+    message = syslog_of(xml, at, fields, failed=failed)
     return b"%d %b" % (len(message), message)
 
 

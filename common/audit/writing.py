@@ -68,7 +68,7 @@ def _source(source: Source) -> str:
 
 def _subject(one: Subject) -> str:
     cycle = f' ParticipantObjectDataLifeCycle="{one.life_cycle}"' if one.life_cycle else ""
-    query = ""
+    query = f"<ParticipantObjectName>{_value(one.name)}</ParticipantObjectName>" if one.name else ""
     if one.query is not None:
         query = f"<ParticipantObjectQuery>{b64encode(one.query).decode('ascii')}</ParticipantObjectQuery>"
     details = "".join(_detail(kind, value) for kind, value in one.details)

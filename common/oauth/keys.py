@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from common.followed import Followed
 from common.oauth.fetching import Fetch
 from common.oauth.refusal import CannotTell
 
@@ -25,7 +26,6 @@ _KINDS: Final[dict[str, type[RSAKey] | type[ECKey] | type[OKPKey]]] = {"RSA": RS
 _PRIVATE: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 _LEAST_RSA: Final = 2048
 _MOST_KEYS: Final = 100
-_LOOK_EVERY: Final = 1.0
 _REFRESH_EVERY: Final = 3600.0
 _ASK_AGAIN: Final = 60.0
 
@@ -71,44 +71,22 @@ def _named(keys: Sequence[PublicKey], kid: str) -> Sequence[PublicKey]:
 
 
 class FileKeys:
-    """A JWK Set in a file, read again when it changes; a changed file that cannot be used leaves what was before."""
+    """A JWK Set in a file, read again when it changes."""
 
     def __init__(self, file: Path) -> None:
         """OSError, BadKeys."""
-        self._file = file
-        self._lock = threading.Lock()
-        self._seen = self._state()
-        self._keys = self._read()
-        self._looked = time.monotonic()
+        self._keys = Followed("keys", lambda: _of_file(file), lambda: (file,), (OSError, BadKeys), log)
 
     def find(self, kid: str) -> Sequence[PublicKey]:
         """Those of a name; all of them for no name."""
-        with self._lock:
-            now = time.monotonic()
-            if now - self._looked > _LOOK_EVERY:
-                self._looked = now
-                self._look()
-            return _named(self._keys, kid)
+        return _named(self._keys(), kid)
 
-    def _look(self) -> None:
-        try:
-            state = self._state()
-            if state != self._seen:
-                self._seen = state
-                self._keys = self._read()
-                log.info("the issuer's keys were read again")
-        except (OSError, BadKeys) as error:
-            log.error("changed keys cannot be used, those from before stay in force: %s", error)
 
-    def _state(self) -> tuple[int, int]:
-        found = self._file.stat()
-        return found.st_mtime_ns, found.st_size
-
-    def _read(self) -> tuple[PublicKey, ...]:
-        try:
-            return read_keys(json.loads(self._file.read_text(encoding="utf-8")))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise BadKeys("it is no JSON") from error
+def _of_file(file: Path) -> tuple[PublicKey, ...]:
+    try:
+        return read_keys(json.loads(file.read_text(encoding="utf-8")))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BadKeys("it is no JSON") from error
 
 
 class IssuerKeys:

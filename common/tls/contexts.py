@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import ssl
-import threading
-import time
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Final
 
+from common.followed import Followed
 from common.tls.peer import Allowed, BadAllowList
 
 log = logging.getLogger("portolan.tls")
@@ -33,7 +32,6 @@ _CIPHERS: Final = ":".join(
         "DHE-RSA-AES256-GCM-SHA384",
     )
 )
-_LOOK_EVERY: Final = 1.0
 
 
 class Role(Enum):
@@ -162,44 +160,19 @@ def of_server(files: Files) -> Renewed | None:
 
 
 class Renewed:
-    """A context, made anew within a second or so of a change of its files; safe to use from many threads.
-
-    Files that cannot be used, a half-copied certificate, leave what was before in force, and are told in the log.
-    """
+    """A context, made anew within a second or so of a change of its files; safe to use from many threads."""
 
     def __init__(self, files: Files, role: Role) -> None:
         """Unusable when the files cannot be used to begin with."""
-        self._files, self._role = files, role
-        self._lock = threading.Lock()
-        self._seen = self._state()
-        self._context, self.allowed = made(files, role), allowed_of(files)
-        self._looked = time.monotonic()
+        self._made = Followed(
+            "certificates", lambda: (made(files, role), allowed_of(files)), files.paths, Unusable, log
+        )
 
     def __call__(self) -> ssl.SSLContext:
         """The context to use now."""
-        now = time.monotonic()
-        if now - self._looked > _LOOK_EVERY:
-            with self._lock:
-                if now - self._looked > _LOOK_EVERY:
-                    self._looked = now
-                    self._look()
-        return self._context
+        return self._made()[0]
 
-    def _look(self) -> None:
-        state = self._state()
-        if state == self._seen:
-            return
-        self._seen = state
-        try:
-            self._context, self.allowed = made(self._files, self._role), allowed_of(self._files)
-        except Unusable as error:
-            log.error("changed certificates cannot be used, those from before stay in force: %s", error)
-        else:
-            log.info("certificates were read again")
-
-    def _state(self) -> tuple[tuple[str, int, int], ...]:
-        try:
-            found = [(str(path), path.stat()) for path in self._files.paths()]
-        except OSError:
-            return ()
-        return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+    @property
+    def allowed(self) -> Allowed:
+        """Who may connect now."""
+        return self._made()[1]

@@ -12,7 +12,7 @@ from common.settings import Settings
 from common.soap.envelope import Envelope, own_blocks
 from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
-from common.xua import SECURITY, BadIssuers, Caller, FollowedIssuers, NotIdentified, Policy, Seen, Verifier
+from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, followed
 from common.xua.caller import SAML, read_caller
 
 ASSERTION: Final = f"{{{SAML}}}Assertion"
@@ -63,7 +63,7 @@ def callers(settings: Settings, service: str, url: str) -> Callers:
     if settings.xua == "off":
         return Callers(None, Allowed(), required=False)
     try:
-        issuers = FollowedIssuers(Path(settings.xua_issuers))
+        issuers = followed(Path(settings.xua_issuers))
     except OSError as error:
         raise CannotIdentify(f"{settings.xua_issuers}: {error.strerror}") from error
     except BadIssuers as error:

@@ -1,7 +1,7 @@
 """Cross-Enterprise User Assertion (ITI-40): who asks, as a signed SAML 2.0 assertion in the SOAP header says."""
 
 from common.caller import Caller, Coded
-from common.xua.issuers import BadIssuers, FollowedIssuers, Issuers, read_issuers
+from common.xua.issuers import BadIssuers, Issuers, followed, read_issuers
 from common.xua.refusal import NotIdentified
 from common.xua.seen import Seen
 from common.xua.verifying import SECURITY, Policy, Verifier
@@ -11,11 +11,11 @@ __all__ = [
     "BadIssuers",
     "Caller",
     "Coded",
-    "FollowedIssuers",
     "Issuers",
     "NotIdentified",
     "Policy",
     "Seen",
     "Verifier",
+    "followed",
     "read_issuers",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,13 +12,14 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from common.followed import Followed
+
 Issuers = Mapping[str, tuple[x509.Certificate, ...]]
 """The certificates of each issuer, by the Issuer that its assertions name."""
 
 log = logging.getLogger("portolan.xua")
 
 _LEAST_RSA: Final = 2048
-_LOOK_EVERY: Final = 1.0
 
 
 class BadIssuers(ValueError):  # noqa: N818
@@ -58,50 +58,12 @@ def _certificates(name: str, row: object, folder: Path) -> tuple[x509.Certificat
     return tuple(found)
 
 
-class FollowedIssuers:
-    """The issuers as their files are, which are looked at once a second; safe to use from many threads.
+def followed(place: Path, now: Callable[[], float] = time.monotonic) -> Followed[Issuers]:
+    """The issuers as their files are; OSError, BadIssuers when those cannot be used to begin with."""
 
-    Files that cannot be used, half-copied ones, leave what was before in force, and are told of in the log.
-    """
-
-    def __init__(self, place: Path, now: Callable[[], float] = time.monotonic) -> None:
-        """OSError, BadIssuers when the files cannot be used to begin with."""
-        self._place, self._now = place, now
-        self._lock = threading.Lock()
-        self._state = self._seen()
-        self._issuers = read_issuers(place)
-        self._looked = now()
-
-    def __call__(self) -> Issuers:
-        """Those of now."""
-        if self._now() - self._looked > _LOOK_EVERY:
-            with self._lock:
-                if self._now() - self._looked > _LOOK_EVERY:
-                    self._looked = self._now()
-                    self._look()
-        return self._issuers
-
-    def _look(self) -> None:
-        state = self._seen()
-        if state == self._state:
-            return
-        self._state = state
-        try:
-            self._issuers = read_issuers(self._place)
-        except (OSError, BadIssuers) as error:
-            log.error("changed issuers cannot be used, those from before stay in force: %s", error)
-        else:
-            log.info("issuers were read again")
-
-    def _seen(self) -> tuple[tuple[str, int, int], ...]:
-        """Names, times and sizes of what lies beside the file, certificates among them, and of the file."""
-        try:
-            found = [(str(each), each.stat()) for each in self._named()]
-        except (OSError, ValueError):
-            return ()
-        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
-
-    def _named(self) -> list[Path]:
-        told = tomllib.loads(self._place.read_text(encoding="utf-8"))
+    def files() -> list[Path]:
+        told = tomllib.loads(place.read_text(encoding="utf-8"))
         rows = [row.get("certificates", ()) for row in told.values() if isinstance(row, dict)]
-        return [self._place, *(self._place.parent / str(each) for row in rows for each in row)]
+        return [place, *(place.parent / str(each) for row in rows for each in row)]
+
+    return Followed("issuers", lambda: read_issuers(place), files, (OSError, BadIssuers), log, now)

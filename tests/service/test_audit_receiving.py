@@ -13,7 +13,6 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from auditing.receiving.framing import framed
 from console import development_ca
 from tests.audit_sender import Sender, send
 from tests.running import descendants
@@ -21,7 +20,7 @@ from tests.servers.process import eventually
 from tests.service.audit_kit import Repository, a_repository
 from tests.service.test_mutual_tls import Pki
 from tests.system.survival_kit import of_back_ends
-from tests.unit.auditing.kit import an_event, syslog
+from tests.unit.auditing.kit import an_event, framed, syslog
 
 
 @pytest.fixture(scope="module")

@@ -123,3 +123,8 @@ def fill(database: Database, count: int, message: Callable[[int], bytes] | None 
         append(database, received(*made[begin : begin + group], at=time.time_ns() // 1000))
         for begin in range(0, count, group)
     ]
+
+
+def framed(message: bytes) -> bytes:
+    """A message as it is sent (RFC 5425 section 4.3)."""
+    return b"%d %b" % (len(message), message)

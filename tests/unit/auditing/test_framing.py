@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditing.receiving.framing import Broken, Frames, framed
+from auditing.receiving.framing import Broken, Frames
+from tests.unit.auditing.kit import framed
 
 MESSAGES = st.lists(st.binary(min_size=1, max_size=300), max_size=6)
 

@@ -350,7 +350,7 @@ def test_metadata_that_are_not_the_issuers_are_not_believed(told: Any) -> None:
 
 
 def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.oauth.keys._LOOK_EVERY", -1.0)
+    monkeypatch.setattr("common.followed.LOOK_EVERY", -1.0)
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps(public_set(OURS)))
     verifier = Verifier(Policy(ISSUER, frozenset((URL,))), FileKeys(file))

@@ -15,7 +15,7 @@ from cryptography import x509
 from lxml import etree
 
 from common.soap import faults
-from common.xua import BadIssuers, Caller, Coded, FollowedIssuers, NotIdentified, Policy, Verifier, read_issuers
+from common.xua import BadIssuers, Caller, Coded, NotIdentified, Policy, Verifier, followed, read_issuers
 from console import development_ca, development_sts
 from tests.assertions import BROKEN, WRAPPED, Broken, forged, saml, unsigned
 from tests.xua import AUDIENCE, DOCTOR, ISSUER, Sts, a_message, as_base64
@@ -165,7 +165,7 @@ def test_a_file_of_issuers_that_cannot_be_used_says_why(tmp_path: Path, text: st
 
 def test_issuers_are_followed_and_who_was_taken_out_counts_no_more(tmp_path: Path) -> None:
     sts, clock = Sts(tmp_path), [0.0]
-    verifier = Verifier(Policy(FollowedIssuers(sts.file, lambda: clock[0]), frozenset({AUDIENCE})))
+    verifier = Verifier(Policy(followed(sts.file, lambda: clock[0]), frozenset({AUDIENCE})))
     assertion, file = sts.sign(), sts.file.read_text()
     assert asked(verifier, assertion).user == DOCTOR.user
 
