@@ -13,6 +13,9 @@ _GROUPS: Final = {
     "max_metadata_bytes": "Limits",
     "request_timeout": "Times",
     "async_reply_to": "Asynchronous answers",
+    "tls_certificate": "Nodes and users",
+    "access": "Who may see what",
+    "audit": "The audit trail",
     "log_level": "What is observed",
 }
 

@@ -22,9 +22,10 @@ from common.standard.transactions import (
     ITI_47_CONTINUE,
     Transaction,
 )
+from common.web.address import Address
 from common.web.answers import Reply
 from common.web.asking import who_asks
-from common.web.door import Address, Door
+from common.web.door import Door
 from common.web.message import Message
 from common.web.recording import Audit
 from identity.demographics_query import DemographicsQuery

@@ -33,8 +33,9 @@ from common.standard.transactions import (
     ITI_92,
     Transaction,
 )
+from common.web.address import Address
 from common.web.answers import Reply, outcome
-from common.web.door import Address, Door
+from common.web.door import Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from common.web.recording import Audit

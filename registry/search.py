@@ -30,7 +30,7 @@ from common.rules.stored_query import Asked, read_question
 from common.standard.errors import ErrorCode
 from common.standard.queries import ASSOCIATION_STATUS, Match, Shape
 from common.standard.question import Question
-from registry.access.guard import Guard, NotAllowed, tell, tell_of
+from registry.access.guard import Guard, NotAllowed
 from registry.access.sight import Sight
 from registry.known import Domain
 from registry.rules import answers
@@ -102,7 +102,7 @@ class Search:
             # A connection that broke since it was last used says nothing of the question.
             return decided(lambda: self._looked_up(question, correlation, who))
         except NotAllowed as refused:
-            tell(refused.decision, "")
+            account.current().judged(refused.decision, "")
             return refusal([NOT_ALLOWED], correlation, question.query.name)
 
     def _looked_up(self, question: Question, correlation: str, who: Who) -> Answer:
@@ -166,7 +166,8 @@ class Search:
         unique_ids = list(question.given(UNIQUE_ID))
         if unique_ids:
             found = self._reader.ask(lambda work: guard.verdicts(work, who, subject, act, unique_ids))
-            tell_of(found)
+            for each in found:
+                account.current().judged(each, each.patient_id, (each.unique_id,))
         else:
             self._reader.ask(lambda work: guard.require(work, who, Act.JUDGE))
             decision = guard.may(subject, act, question.given(CONCERNS))

@@ -16,9 +16,10 @@ from common.observe import correlation
 from common.settings import Settings
 from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_41, ITI_43, ITI_86, Transaction
+from common.web.address import Address
 from common.web.answers import Reply, outcome
 from common.web.asking import who_asks
-from common.web.door import Address, Door
+from common.web.door import Door
 from common.web.elsewhere import Outbox
 from common.web.message import Message
 from common.web.recording import Audit

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,25 @@ class Judgement:
     emergency: str = ""
 
 
+class Judged(Protocol):
+    """What an access decision came to."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be."""
+        ...
+
+    @property
+    def rule(self) -> str:
+        """What decided."""
+        ...
+
+    @property
+    def emergency(self) -> str:
+        """The reason that was given, where an emergency was claimed."""
+        ...
+
+
 @dataclass(slots=True)
 class Account:
     """The account of one request; patients are CX, as in metadata."""
@@ -54,6 +74,11 @@ class Account:
     query_id: str = ""
     query: bytes | None = None
     home_community_id: str = ""
+
+    def judged(self, outcome: Judged, patient_id: str, objects: tuple[str, ...] = (), count: int = 1) -> None:
+        """An access decision, or what the Registry says of one, about some objects of a patient."""
+        judgement = Judgement(outcome.allowed, outcome.rule, patient_id, objects, count, outcome.emergency)
+        self.judgements.append(judgement)
 
     def concerns(self, *patient_ids: str) -> None:
         """The request is about these patients, each of whom is told of once."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.access import Act, Who
-from common.access.asking import NOT_JUDGED, Verdict
-from common.audit import Judgement, current
+from common.access.asking import NOT_JUDGED
+from common.audit import current
 from common.judging.queries import Queries
 
 NOT_ALLOWED: Final = "this is not allowed to whoever asks"
@@ -27,7 +27,7 @@ class Access:
         found = {each.unique_id: each for each in self.registry.verdicts(who, act, unique_ids=wanted)}
         for name in wanted:
             verdict = found.get(name, NOT_JUDGED)
-            _tell(verdict, name)
+            current().judged(verdict, verdict.patient_id, (name,))
             current().concerns(verdict.patient_id)
         return frozenset(name for name in wanted if found.get(name, NOT_JUDGED).allowed)
 
@@ -35,19 +35,12 @@ class Access:
         """Those registered documents with which somebody may not do this; of others the Registry can say nothing."""
         found = self.registry.verdicts(who, act, unique_ids=list(dict.fromkeys(unique_ids)))
         for each in found:
-            _tell(each, each.unique_id)
+            current().judged(each, each.patient_id, (each.unique_id,))
         return frozenset(each.unique_id for each in found if not each.allowed)
 
     def may(self, who: Who, act: Act, patients: Iterable[str] = ()) -> bool:
         """Whether somebody may do this at all."""
         found = self.registry.verdicts(who, act, patients=patients)
         verdict = found[0] if len(found) == 1 else NOT_JUDGED
-        _tell(verdict, "")
+        current().judged(verdict, verdict.patient_id)
         return verdict.allowed
-
-
-def _tell(verdict: Verdict, name: str) -> None:
-    objects = (name,) if name else ()
-    current().judgements.append(
-        Judgement(verdict.allowed, verdict.rule, verdict.patient_id, objects, 1, verdict.emergency)
-    )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import Accept
@@ -27,6 +25,7 @@ from common.soap.mtom import DocumentBegin, DocumentData, MtomEvent, MtomReader,
 from common.soap.xml import XmlLimits
 from common.standard.transactions import Transaction
 from common.tls import PEER
+from common.web.address import Address, Parts
 from common.web.answers import CORRELATION, HttpAnswer, Reply, Sending, send, send_fault
 from common.web.body import TooLarge, TooSlow, read_body, whole
 from common.web.callers import callers
@@ -53,54 +52,6 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _CORRELATION: Final = "HTTP_" + CORRELATION.upper().replace("-", "_")
 _FEW_DIGITS: Final = 5  # of its length in bytes; the server takes in whole what is larger still
 _PHRASES: Final[Mapping[int, str]] = {status.value: status.phrase for status in HTTPStatus}
-
-
-class Parts(Protocol):
-    """Where the documents of a message go while it is read."""
-
-    def begin(self, content_id: str | None) -> None:
-        """A document begins."""
-        ...
-
-    def data(self, data: bytes | memoryview) -> None:
-        """Some of its bytes."""
-        ...
-
-    def end(self) -> None:
-        """It is complete."""
-        ...
-
-
-class NoParts:
-    """For addresses that take no documents: what comes is dropped."""
-
-    def begin(self, content_id: str | None) -> None:
-        """Nothing."""
-
-    def data(self, data: bytes | memoryview) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What is served at one address, and by whom.
-
-    ``fail`` logs a breakdown of ``act`` and answers for it; answers of ``large`` transactions are made when sent.
-    """
-
-    service: str
-    path: str
-    wsdl: str
-    url: str
-    transactions: tuple[Transaction, ...]
-    max_bytes: int
-    act: Callable[[Message, Any], Reply]
-    fail: Callable[[Transaction, Exception, str], Reply]
-    large: frozenset[Transaction] = frozenset()
-    parts: Callable[[], AbstractContextManager[Parts]] = lambda: nullcontext(NoParts())
 
 
 class Door:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from common.access import AccessPolicy, Act, Decision, Document, Facts, Standing, What, Who, judge, standing
 from common.access.asking import Verdict
-from common.audit import Judgement, current
+from common.audit import current
 from common.clock import utc_now
 from common.db import Reader, Work, decided
 from common.db.statement import SEPARATOR
@@ -112,7 +112,7 @@ class Guard:
         """Whether somebody may do something that is about some patients; it is told to the account."""
         names = sorted(set(patients)) or [""]
         decision, patient_id = decided(lambda: self._reader.ask(lambda work: self._may(work, who, act, names)))
-        tell(decision, patient_id)
+        current().judged(decision, patient_id)
         return decision
 
     def _may(self, work: Work, who: Who, act: Act, patients: list[str]) -> tuple[Decision, str]:
@@ -157,18 +157,3 @@ def _several(joined: str) -> tuple[str, ...]:
 def marks_of(fragment: bytes) -> Marks:
     """Out of the fragment of an entry that is older than the column of its authors' organisations."""
     return MARK.join(marks(read_fragment(DocumentEntry, "", bytes(fragment))))
-
-
-def tell(decision: Decision, patient_id: str, count: int = 1, objects: tuple[str, ...] = ()) -> None:
-    """Tell the request's account."""
-    current().judgements.append(
-        Judgement(decision.allowed, decision.rule, patient_id, objects, count, decision.emergency)
-    )
-
-
-def tell_of(verdicts: Iterable[Verdict]) -> None:
-    """Tell the request's account of verdicts on documents."""
-    for each in verdicts:
-        current().judgements.append(
-            Judgement(each.allowed, each.rule, each.patient_id, (each.unique_id,), 1, each.emergency)
-        )

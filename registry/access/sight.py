@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from common.access import Act, Decision, Standing, What, Who, judge, refused_at_all
+from common.audit import current
 from common.db import Work
 from common.model import AssociationType, AvailabilityStatus, DocumentEntry
 from common.standard.queries import Match
 from common.standard.question import Question
-from registry.access.guard import Guard, Marks, NotAllowed, marks_of, tell
+from registry.access.guard import Guard, Marks, NotAllowed, marks_of
 from registry.access.store import PATIENTS_AT_ONCE
 from registry.store import linking
 from registry.store.finding import Found, Kind
@@ -157,8 +158,8 @@ class Sight(View):
         told: set[str] = set()
         for key, count in self._counts.items():
             names = tuple(sorted(self._names.get(key, ()))[:_MOST_NAMED])
-            tell(self._decisions[key], key[0], len(self._names[key]) if self._naming else count, names)
+            current().judged(self._decisions[key], key[0], names, len(self._names[key]) if self._naming else count)
             told.add(key[0])
         for patient_id in patients:
             if patient_id not in told and patient_id in self._standings:
-                tell(judge(self._standings[patient_id], _RECORD, patient_id), patient_id, 0)
+                current().judged(judge(self._standings[patient_id], _RECORD, patient_id), patient_id, count=0)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from common.access import Act, Decision, What, Who, judge
+from common.access import Act, What, Who, judge
+from common.audit import current
 from common.db import Work
 from common.model import AvailabilityStatus, DocumentEntry, Folder, SubmissionSet
-from registry.access.guard import Guard, Marks, marks_of, tell
+from registry.access.guard import Guard, Marks, marks_of
 from registry.store import linking
 from registry.store.finding import Found
 from registry.store.linking import Link
@@ -57,16 +58,13 @@ class Touching:
             mark = marks[each.entry_uuid]
             what = What(self.act, documents[mark] if mark is not None else None, upon=True)
             decision = judge(here, what, each.patient_id)
-            self._tell(decision, each, names)
+            if each.entry_uuid in names:
+                current().judged(decision, each.patient_id, (each.entry_uuid,))
             if not decision.allowed:
                 refused.add(each.entry_uuid)
         for _ in range(_DEEPEST):
             refused |= {name for name, link in links.items() if not refused.isdisjoint((link.source, link.target))}
         return refused.intersection(names)
-
-    def _tell(self, decision: Decision, item: Found, names: Collection[str]) -> None:
-        if item.entry_uuid in names:
-            tell(decision, item.patient_id, 1, (item.entry_uuid,))
 
 
 def _links(work: Work, names: Iterable[str]) -> tuple[dict[str, Link], set[str]]:

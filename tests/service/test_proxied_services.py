@@ -12,7 +12,8 @@ from tests.factories import a_patient_id
 from tests.running import Pair, a_pair
 from tests.secure import a_pki
 from tests.servers.balancer import haproxy
-from tests.servers.process import Child, accepts, free_port
+from tests.servers.fixtures import do_without
+from tests.servers.process import Child, Unavailable, accepts, free_port
 from tests.service.test_mutual_tls import Pki
 from tests.wire import Services
 
@@ -54,7 +55,7 @@ def proxy(pair: Pair, pki: Pki) -> Iterator[str]:
     """Its address."""
     path = haproxy()
     if path is None:
-        pytest.skip("NO REAL PROXY: haproxy is not installed")
+        do_without(Unavailable("haproxy is not installed"))
     child, port = Child("haproxy"), free_port()
     file = Path(child.folder) / "haproxy.cfg"
     file.write_text(_CONFIGURATION.format(port=port, pki=pki.folder, behind=pair.registry.port))

@@ -12,8 +12,8 @@ from tests.feeds import a_control_id
 from tests.running import Running, an_identity, back_end
 from tests.service.conftest import BACK_ENDS
 from tests.service.identity_kit import Identity, mrn
+from tests.system.kill_kit import killed_at, steps
 from tests.system.survival_kit import shared_out
-from tests.system.test_kills import killed_at, steps
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

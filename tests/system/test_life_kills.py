@@ -14,8 +14,8 @@ from tests.feeds import a_control_id, a_pas, linked, merged
 from tests.running import Pair, a_pair, back_end
 from tests.service.conftest import BACK_ENDS
 from tests.service.test_iti61_on_demand import ANY_TYPE, new_ids, offered
+from tests.system.kill_kit import LATER, PATIENT_ENOUGH, killed_at, steps
 from tests.system.survival_kit import shared_out
-from tests.system.test_kills import LATER, PATIENT_ENOUGH, killed_at, steps
 from tests.wire import Answer, Services
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

@@ -16,8 +16,8 @@ from common.standard.transactions import ITI_42
 from tests.running import Pair, a_pair, back_end, descendants
 from tests.servers.fake_registry import FakeRegistry, Respond, passing_on, send
 from tests.service.conftest import BACK_ENDS
+from tests.system.kill_kit import Letter, is_whole_or_nowhere, stored, until
 from tests.system.survival_kit import of_back_ends
-from tests.system.test_kills import Letter, is_whole_or_nowhere, stored, until
 from tests.wire import Answer, envelope
 
 pytestmark = pytest.mark.system

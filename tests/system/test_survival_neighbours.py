@@ -25,9 +25,9 @@ from tests.running import Pair, a_pair, back_end
 from tests.servers.fake_registry import FakeRegistry, passing_on, send
 from tests.servers.process import free_port
 from tests.servers.weather import Weather
+from tests.system.kill_kit import stored
 from tests.system.survival_judge import check
 from tests.system.survival_kit import ELSEWHERE, LONG, SIMPLE, WITHOUT_FEEDS, Told, a_letter, ask, retrieval
-from tests.system.test_kills import stored
 from tests.system.test_registry_away import RESPONSE
 from tests.system.test_registry_away import SUCCESS as REGISTERED
 from tests.wire import STATUS, Services, answer, envelope, query_body

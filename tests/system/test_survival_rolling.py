@@ -16,7 +16,8 @@ import pytest
 from tests.factories import a_patient_id
 from tests.running import Pair, a_pair, back_end
 from tests.servers.balancer import Haproxy, haproxy
-from tests.servers.process import accepts, eventually
+from tests.servers.fixtures import do_without
+from tests.servers.process import Unavailable, accepts, eventually
 from tests.system.survival_judge import check, judged
 from tests.system.survival_kit import WITHOUT_FEEDS, Book, a_letter, ask, load, retrieval
 from tests.wire import Services, answer
@@ -53,7 +54,7 @@ def two(
     pairs = [a_pair(tmp_path / str(number), settings) for number in range(2)]
     path = haproxy()
     if path is None:
-        pytest.skip("haproxy is not installed")
+        do_without(Unavailable("haproxy is not installed"))
     balancer = Checked(
         path,
         {

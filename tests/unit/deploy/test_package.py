@@ -8,10 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from importlib.util import find_spec
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 _CONFIGURED = configparser.ConfigParser()
@@ -43,7 +40,6 @@ def test_every_file_of_a_package_is_named_in_what_is_installed() -> None:
     assert [str(file) for file in found if not (ROOT / file.parent / "__init__.py").exists()] == []
 
 
-@pytest.mark.skipif(find_spec("setuptools") is None, reason="setuptools is not in this environment")
 def test_services_start_from_what_is_built(tmp_path: Path) -> None:
     for name in (*PACKAGES, "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         (tmp_path / name).symlink_to(ROOT / name)
