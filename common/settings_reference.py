@@ -16,6 +16,7 @@ _GROUPS: Final = {
     "tls_certificate": "Nodes and users",
     "access": "Who may see what",
     "audit": "The audit trail",
+    "oauth": "Bearer tokens",
     "log_level": "What is observed",
 }
 

@@ -137,7 +137,7 @@ def of_a_doctor(sts: Sts) -> bytes:
     return security(sts.sign())
 
 
-def of_case(sts: Sts, case: AccessCase, patient_id: str) -> bytes:
+def of_case(sts: Sts, case: AccessCase, patient_id: str, **more: str) -> bytes:
     """A right assertion of somebody as the case has them."""
     code, _, system = role(case.role).partition("^")
     purpose, _, scheme = case.purpose.partition("^")
@@ -147,5 +147,6 @@ def of_case(sts: Sts, case: AccessCase, patient_id: str) -> bytes:
             roles=(Coded(code, system),),
             purposes=(Coded(purpose, scheme),),
             patient_id=a_patient_id() if case.another_patient else patient_id,
+            **more,
         )
     )

@@ -31,14 +31,17 @@ from tests.factories import (
     a_submission,
     an_update,
     submit_objects,
+    text,
 )
 from tests.running import Pair, back_end
-from tests.secure import a_pki, a_portal, a_secure_pair
+from tests.secure import a_pki, a_portal, a_secure_pair, run
+from tests.service.test_iti61_on_demand import CODES
 from tests.service.test_mutual_tls import Pki
 from tests.system.survival_kit import of_back_ends
 from tests.wire import Answer, Services, answer, envelope, mtom, mtom_provide, query_body, retrieve_body
 from tests.xua import Sts, security
 
+ON_DEMAND = (*CODES, "--generator", "document-list-cda", "--mime-type", "text/xml")
 CONTENT = b"a letter that not everybody may read"
 
 
@@ -286,3 +289,45 @@ def test_where_the_registry_does_not_say_nothing_is_given(county: County) -> Non
     assert removed.codes == ["XDSRepositoryError"]
     body = retrieve_body([letter.unique_id or ""], county.portal.repository_id)
     assert county.send(county.pair.repository.url, ITI_43, body, header).documents() == {letter.unique_id: CONTENT}
+
+
+def test_by_policy_a_document_is_listed_and_not_given_but_never_a_sealed_one(county: County) -> None:
+    withdrawn = next(each for each in CASES if each.name == "consent withdrawn")
+    patient_id = a_patient_id()
+    of_case(county.database, withdrawn, patient_id)
+    letter = county.kept(withdrawn, patient_id)
+    county.kept(replace(withdrawn, confidentiality="V"), patient_id)
+    header = county.header(withdrawn, patient_id)
+    county.pair.registry.stop()
+    county.pair.registry.start(PORTOLAN_ACCESS_LISTED="true")
+    try:
+        listed = county.send(county.pair.registry.url, ITI_18, find_body(patient_id), header)
+        body = retrieve_body([letter.unique_id or ""], county.portal.repository_id)
+        given = county.send(county.pair.repository.url, ITI_43, body, header)
+    finally:
+        county.pair.registry.stop()
+        county.pair.registry.start()
+
+    [entry_uuid] = county.send(county.pair.registry.url, ITI_18, find_by(letter), b"", as_node=True).ids()
+    assert listed.ids() == [entry_uuid]
+    assert given.codes == ["XDSDocumentUniqueIdError"]
+    assert county.send(county.pair.registry.url, ITI_18, find_body(patient_id), header).ids() == []
+
+
+def test_a_document_made_on_demand_tells_its_reader_of_nothing_hidden(county: County) -> None:
+    manager, patient_id = CASES[-1], a_patient_id()
+    for confidentiality, title in (("N", "An open letter"), ("V", "A sealed letter")):
+        code = a_code(confidentiality, "2.16.840.1.113883.5.25", "Confidentiality")
+        letter = a_document(patient_id=patient_id, confidentiality_codes=(code,), title=text(title))
+        assert county.node.register(a_submission(letter)).registry_status == "Success"
+    told = run(county.pair, "on-demand", "register", "--patient", patient_id.partition("^")[0], *ON_DEMAND)
+    name = told.split()[3].rstrip(";")
+
+    body = retrieve_body([name], county.portal.repository_id)
+    given = county.send(county.pair.repository.url, ITI_43, body, county.header(manager, patient_id))
+    by_node = county.send(county.pair.repository.url, ITI_43, body, b"", as_node=True)
+
+    [made], [whole] = given.documents().values(), by_node.documents().values()
+    assert b"An open letter" in made
+    assert b"A sealed letter" not in made
+    assert b"A sealed letter" in whole

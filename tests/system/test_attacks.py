@@ -266,6 +266,27 @@ def test_each_attack_is_refused_and_on_record(scene: Scene, record_property: Cal
     held(PAGE, printed)
 
 
+def test_who_breaks_the_glass_is_on_record_with_the_reason(scene: Scene) -> None:
+    """Of a patient without a relationship; it is no attack, but has to be found by who looks for one."""
+    patient = scene.world.ground()
+    broken = next(case for case in CASES if case.rule == "emergency")
+    # By another partner's certificate: who guessed in the test before is not listened to for a while.
+    scene.world.pki.issue("portal-2", "portal")
+    with scene.world.session(scene.world.pki.folder / "portal-2.pem") as portal:
+        scene.portal, scene.ground = portal, patient
+        header = of_case(scene.world.sts, broken, patient.patient_id, reason="found unconscious")
+        name, came = scene.find(header)
+    assert came is not None
+    assert len(came.ids()) == 5
+
+    until, found = time.monotonic() + 20, list[etree._Element]()
+    while len(found) < 2 and time.monotonic() < until:
+        time.sleep(0.2)
+        found = [each for each in scene.audit.records() if details(each).get("Correlation") == name]
+    assert {details(each).get("Emergency Reason") for each in found} == {f"{broken.purpose}: found unconscious"}
+    assert any(code.get("csd-code") == "110127" for each in found for code in each[0].iter("EventTypeCode"))
+
+
 def test_s15_no_log_names_a_patient(scene: Scene) -> None:
     numbers = re.compile(r"\b999\d{7}\b")
     for place in scene.world.pair.registry.log.parent.glob("*.log"):
