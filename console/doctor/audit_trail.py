@@ -13,14 +13,11 @@ from auditing.verified import look as last_verified
 from common.db import Database
 from common.settings import Settings
 from console.database import audit_database
-from console.doctor.disk import room, syncing
 from console.doctor.finding import Findings, fail, ok, warn
-from console.failure import Failure
+from console.doctor.opened import Place, within
 from console.serving.services import shown_audit_database
 
 ABOUT: Final = "audit trail"
-_MIB: Final = 1024 * 1024
-_SQLITE: Final = "sqlite:///"
 _LATE: Final = 36 * 3600.0
 
 
@@ -40,21 +37,8 @@ def look(settings: Settings) -> Findings:
     """Everything about the trail that can be seen from here; nothing where there is none."""
     if not is_used(settings):
         return
-    url = settings.audit_repository_database_url
-    if url.startswith(_SQLITE):
-        file = Path(url.removeprefix(_SQLITE))
-        yield from room(ABOUT, file.parent, least=256 * _MIB, better=4096 * _MIB)
-        yield from syncing(ABOUT, file.parent, shared_memory=True)
-        if not file.exists():
-            # Looking must not make a database.
-            yield warn(ABOUT, f"{file} is not there yet", "`portolan serve audit` or `portolan migrate` makes it.")
-            return
-    try:
-        with audit_database(settings) as opened:
-            yield from _opened(opened, settings)
-    except Failure as failure:
-        told, advice = failure.message.splitlines()
-        yield fail(ABOUT, told, advice)
+    place = Place(ABOUT, settings.audit_repository_database_url, "portolan serve audit", least=256, better=4096)
+    yield from within(place, lambda: audit_database(settings), lambda opened: _opened(opened, settings))
 
 
 def _opened(opened: Database, settings: Settings) -> Findings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -11,14 +10,12 @@ from sqlalchemy import Connection, text
 from common.db import Database
 from common.settings import Settings
 from console.database import database
-from console.doctor.disk import existing, room, syncing
 from console.doctor.finding import Finding, Findings, fail, ok, warn
-from console.failure import Failure
+from console.doctor.opened import Place, within
 from console.serving.services import shown_database
 from registry.store import schema
 
 ABOUT: Final = "database"
-_MIB: Final = 1024 * 1024
 _OLDEST_POSTGRESQL: Final = 13
 _MOST_SQLITE_WORKERS: Final = 8
 _SKEW_SECONDS: Final = 1.0
@@ -28,31 +25,8 @@ _SPARE_CONNECTIONS: Final = 10
 
 def look(settings: Settings) -> Findings:
     """Everything about the database that can be seen from here."""
-    file = _sqlite_file(settings)
-    if file is not None:
-        yield from room(ABOUT, file.parent, least=64 * _MIB, better=1024 * _MIB)
-        yield from syncing(ABOUT, file.parent, shared_memory=True)
-        if not file.exists():
-            # Looking must not make a database.
-            yield _not_there_yet(file)
-            return
-    try:
-        with database(settings) as opened:
-            yield from _opened(opened, settings)
-    except Failure as failure:
-        told, advice = failure.message.splitlines()
-        yield fail(ABOUT, told, advice)
-
-
-def _sqlite_file(settings: Settings) -> Path | None:
-    found = settings.database_url.removeprefix("sqlite:///")
-    return Path(found) if found != settings.database_url else None
-
-
-def _not_there_yet(file: Path) -> Finding:
-    above = existing(file.parent)
-    told = f"{file} is not there yet"
-    return warn(ABOUT, told, f"`portolan serve` or `portolan migrate` makes it, in {above}.")
+    place = Place(ABOUT, settings.database_url)
+    yield from within(place, lambda: database(settings), lambda opened: _opened(opened, settings))
 
 
 def _opened(opened: Database, settings: Settings) -> Findings:

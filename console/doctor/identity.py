@@ -12,14 +12,12 @@ from common.settings_types import split_bind
 from common.tls import Unusable, of_client
 from console.database import identity_database
 from console.doctor import listening
-from console.doctor.disk import room, syncing
 from console.doctor.finding import Findings, fail, ok, warn
-from console.failure import Failure
+from console.doctor.opened import Place, within
 from console.serving.services import shown_identity_database
 from identity.store import conflicts, forwarding, schema
 
 ABOUT: Final = "identity"
-_MIB: Final = 1024 * 1024
 _SQLITE: Final = "sqlite:///"
 
 
@@ -37,21 +35,8 @@ def look(settings: Settings) -> Findings:
     """Everything about the cross-reference that can be seen from here; nothing where there is none."""
     if not is_used(settings):
         return
-    url = settings.identity_database_url
-    if url.startswith(_SQLITE):
-        file = Path(url.removeprefix(_SQLITE))
-        yield from room(ABOUT, file.parent, least=64 * _MIB, better=1024 * _MIB)
-        yield from syncing(ABOUT, file.parent, shared_memory=True)
-        if not file.exists():
-            # Looking must not make a database.
-            yield warn(ABOUT, f"{file} is not there yet", "`portolan serve identity` or `portolan migrate` makes it.")
-            return
-    try:
-        with identity_database(settings) as opened:
-            yield from _opened(opened, settings)
-    except Failure as failure:
-        told, advice = failure.message.splitlines()
-        yield fail(ABOUT, told, advice)
+    place = Place(ABOUT, settings.identity_database_url, "portolan serve identity")
+    yield from within(place, lambda: identity_database(settings), lambda opened: _opened(opened, settings))
     yield from _forward(settings)
     yield from _token(settings)
 
