@@ -19,7 +19,7 @@ _SQLITE: Final = "sqlite:///"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database: what findings are about, its URL, what makes it, and the MiB on its disk that it needs, or better has."""
+    """A database: what findings are about, its URL, what makes it; MiB that its disk needs, and better has."""
 
     about: str
     url: str
