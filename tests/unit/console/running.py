@@ -32,6 +32,9 @@ class Place:
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "200",
             "PORTOLAN_DATA": str(folder / "data"),
+            # A disk that is slow for a moment is told of in the log, which tests want empty.
+            "PORTOLAN_SLOW_QUERY": "1h",
+            "PORTOLAN_SLOW_REQUEST": "1h",
             "PORTOLAN_REGISTRY_BIND": self.registry.removeprefix("http://"),
             "PORTOLAN_REGISTRY_URL": f"{self.registry}/registry",
             "PORTOLAN_REGISTRY_MLLP_BIND": "off",
