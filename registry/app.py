@@ -7,6 +7,7 @@ from dataclasses import replace
 from flask import Flask
 
 from common.access import AccessPolicy, load_access_policy
+from common.access.places import load_places
 from common.audit.auditor import Auditor
 from common.codes import load as load_codes
 from common.db import Database, Reader, open_database, open_reader
@@ -27,6 +28,7 @@ from registry.remove import Remove
 from registry.routes import Routes, door
 from registry.search import Limits, Search
 from registry.update import Update
+from registry.visiting import Visits
 
 
 def affinity_domain(settings: Settings) -> AffinityDomain:
@@ -68,7 +70,10 @@ def create_feed(settings: Settings, database: Database, auditor: Auditor | None 
     domain = affinity_domain(settings)
     names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
     authority = Authority(settings.patient_authority, names)
-    return Feed(Patients(database, domain), Relink(database, domain), authority, audit=auditor)
+    visits = None
+    if settings.access_relationships_from_adt:
+        visits = Visits(load_places(settings.access_places), access_policy(settings).grace_days)
+    return Feed(Patients(database, domain), Relink(database, domain, visits), authority, visits, audit=auditor)
 
 
 def create_app(

@@ -84,6 +84,12 @@ TABLE: Final = (
         "mostrecent",
     ),
     Row(Counter, "replica_reads_total", ("outcome",), "Stored queries that a replica answered, or why it did not."),
+    Row(
+        Counter,
+        "visit_events_total",
+        ("outcome",),
+        "Events of visits in patient feeds: noted, again (known from before), unmapped (at a place without a code).",
+    ),
     Row(Counter, "audit_records_total", ("outcome",), "Audit records received: kept, known from before, unreadable."),
     Row(Gauge, "audit_last_record_seconds", (), "When the last audit record was kept, since 1970.", "max"),
     Row(Gauge, "audit_verified", (), "Whether the audit trail was whole when last verified.", "mostrecent"),
@@ -282,6 +288,11 @@ def forwards(waiting: int, refused: int) -> None:
 def replica_read(outcome: str) -> None:
     """Count one question of a stored query: `replica`, or why the database itself was asked, `behind` or `away`."""
     _child("replica_reads_total", outcome).inc()
+
+
+def visit_event(outcome: str) -> None:
+    """Count one event of a visit: `noted`, `again`, or `unmapped`."""
+    _child("visit_events_total", outcome).inc()
 
 
 def audit_records(outcome: str, count: int) -> None:

@@ -96,6 +96,13 @@ def records(work: Work, kind: Kind, *, key: str = "", patient: str = "") -> list
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
+def by_keys(work: Work, kind: Kind, keys: Iterable[str]) -> list[Record]:
+    """Those of a kind that have one of these keys."""
+    names = _columns(kind)
+    rows = fetch(work, lambda size: _by_key(kind.name, kind.key, size), keys)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def put(work: Work, kind: Kind, given: Iterable[Record], *, by: str, at: str) -> tuple[int, int]:
     """Keep records: new ones, and new contents of those that are there; how many were added and changed.
 
@@ -103,16 +110,7 @@ def put(work: Work, kind: Kind, given: Iterable[Record], *, by: str, at: str) ->
     """
     work.run(_COUNT, {"by": 1 if kind.name in _CHANGING else 0})
     rows = [with_key(kind, each) for each in given]
-    names = _columns(kind)
-    present = {
-        record[kind.key]: record
-        for record in (
-            dict(zip(names, row, strict=True))
-            for row in fetch(
-                work, lambda size: _by_key(kind.name, kind.key, size), [row[kind.key] for row in rows] or [""]
-            )
-        )
-    }
+    present = {record[kind.key]: record for record in by_keys(work, kind, [row[kind.key] for row in rows])}
     new = [row for row in rows if row[kind.key] not in present]
     changed = [row for row in rows if row[kind.key] in present and present[row[kind.key]] != row]
     work.run_each(_insert(kind.name), [_named(row) for row in new])
@@ -378,6 +376,7 @@ __all__ = [
     "Record",
     "Shared",
     "add_organisations",
+    "by_keys",
     "by_unique_id",
     "changes",
     "end",
