@@ -13,9 +13,6 @@ from common.soap.envelope import Envelope, own_blocks
 from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
 from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, followed
-from common.xua.caller import SAML, read_caller
-
-ASSERTION: Final = f"{{{SAML}}}Assertion"
 
 
 class CannotIdentify(Exception):  # noqa: N818
@@ -33,13 +30,6 @@ class Callers:
         """The peer, where it is a system that acts for itself."""
         listed = bool(self._systems.fingerprints or self._systems.names)
         return peer if caller is None and listed and peer is not None and peer in self._systems else None
-
-    def told(self, envelope: Envelope) -> Caller | None:
-        """The user of a message that was verified when it came, and has been kept since."""
-        found = [
-            each for block in own_blocks(envelope.header) if block.tag == SECURITY for each in block.iter(ASSERTION)
-        ]
-        return read_caller(found[0], 0.0) if self._verifier is not None and len(found) == 1 else None
 
     def identify(self, envelope: Envelope, peer: Peer | None) -> Caller | None:
         """The user; None where none is told of, and need not be. SoapFault."""
