@@ -202,7 +202,8 @@ def _selected(size: int) -> CompoundSelect[Any]:
     )
     related, consents, users = (TABLES[name].c for name in ("relationships", "consents", "users"))
     of_relation = ("r", related.patient_id, related.organisation, related.team, related.user, "", related.begins)
-    of_consent = ("c", consents.patient_id, consents.decision, consents.type, consents.organisation, consents.purpose)
+    said = consents.decision.op("||")(literal_column("' '")).op("||")(consents.basis)
+    of_consent = ("c", consents.patient_id, said, consents.type, consents.organisation, consents.purpose)
     relation = _texts(*of_relation, related.ends)
     consent = _texts(*of_consent, consents.begins, consents.ends)
     of_user = ("u", users.issuer, users.organisation, users.roles, users.teams, users.kind, users.begins, users.ends)
@@ -263,7 +264,9 @@ def _take(found: OfPatients, row: Sequence[str], user: str) -> None:
     elif kind == "r":
         found.relationships.append(Relationship(one, two, three, four, Span(begins, ends)))
     elif kind == "c":
-        found.consents.append(Consent(one, two == "permit", three, four, five, Span(begins, ends)))
+        decision, _, basis = two.partition(" ")
+        span, implied = Span(begins, ends), basis == "implied"
+        found.consents.append(Consent(one, decision == "permit", three, four, five, span, implied))
     elif kind == "p":
         found.persons[one] = found.persons.get(one, frozenset({one})) | {two}
     elif five == "person":
