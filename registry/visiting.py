@@ -15,6 +15,7 @@ from common.faults import checkpoint
 from common.hl7.visits import Told
 from common.observe import metrics
 from registry.access import store, visits
+from registry.access.senders import Senders
 from registry.access.store import Record
 from registry.access.visits import Noted
 from registry.rules.visits import VisitEvent, stays
@@ -27,18 +28,27 @@ BY: Final = "patient feed"
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """Opens and closes relationships; ``grace_days`` are those for which one goes on after a discharge."""
+    """Opens and closes relationships; ``grace_days`` are those for which one goes on after a discharge.
+
+    With ``senders`` not everybody who is let in may tell of them.
+    """
 
     places: Places
     grace_days: int
+    senders: Senders | None = None
 
     def take(
         self, work: Work, told: Told, patient_id: str, *, message: str, local_ids: Iterable[str], now: str
     ) -> None:
         """Carry out what a message tells of a visit; the patient is taken alone until the unit of work ends."""
+        organisation = self._organisation(told)
+        if self.senders is not None and not self.senders.may_tell(work, organisation, patient_id):
+            log.warning("the sender of a message may not tell of relationships there", extra={"event": told.event})
+            metrics.visit_event("refused")
+            return
         persons = _held(work, patient_id)
         event = VisitEvent(
-            told.event, self._organisation(told), told.recorded_at, told.happened_at, arrived_at=now, message=message
+            told.event, organisation, told.recorded_at, told.happened_at, arrived_at=now, message=message
         )
         known = visits.of_visit(work, persons, told.visit)
         if any(_is_same(each.event, event) for each in known):

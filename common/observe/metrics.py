@@ -88,7 +88,8 @@ TABLE: Final = (
         Counter,
         "visit_events_total",
         ("outcome",),
-        "Events of visits in patient feeds: noted, again (known from before), unmapped (at a place without a code).",
+        "Events of visits in patient feeds: noted, again (known from before), unmapped (at a place without a code), "
+        "refused (of a sender without the right).",
     ),
     Row(Counter, "audit_records_total", ("outcome",), "Audit records received: kept, known from before, unreadable."),
     Row(Gauge, "audit_last_record_seconds", (), "When the last audit record was kept, since 1970.", "max"),
@@ -291,7 +292,7 @@ def replica_read(outcome: str) -> None:
 
 
 def visit_event(outcome: str) -> None:
-    """Count one event of a visit: `noted`, `again`, or `unmapped`."""
+    """Count one event of a visit: `noted`, `again`, `unmapped` or `refused`."""
     _child("visit_events_total", outcome).inc()
 
 

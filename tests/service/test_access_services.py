@@ -258,6 +258,12 @@ def test_an_admission_over_mllp_opens_the_record_and_a_discharge_closes_it(count
     pv1 = "PV1||I|W1^^^SOUTHBECK" + "|" * 16 + "V1"
     with a_pas(county.pair.mllp, context) as pas:
         assert pas.send(adt("A01", pid(patient_id), pv1, version="2.5")).code == "AA"
+        assert given() == (0, 0)  # whoever may not feed opens nothing
+        keep(county.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
+        keep(
+            county.database, "users", {"user": "name:portal", "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}
+        )
+        assert pas.send(adt("A01", pid(patient_id), pv1, version="2.5")).code == "AA"
         assert given() == (1, 1)
         assert pas.send(adt("A03", pid(patient_id), pv1, version="2.5")).code == "AA"
     assert given() == (0, 0)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from common.access import Who
 from common.access.places import Places
 from common.access.records import KINDS
 from common.db import Database
+from common.faults import armed
 from common.observe.metrics import _child
 from registry.access import store
+from registry.access.senders import Senders
 from registry.feed import Authority, Feed
 from registry.patients import Patients
 from registry.relink import Relink
 from registry.visiting import BY, Visits
-from tests.access_cases import PRACTICE
+from tests.access_cases import HOSPITAL, PRACTICE
 from tests.access_kit import keep
 from tests.factories import AUTHORITY, AnyDomain, a_document, a_patient_id, a_submission, a_uuid
 from tests.feeds import a_control_id, hl7
@@ -34,14 +38,17 @@ class Ward(GuardedRegistry):
     database: Database
     grace_days: int = 30
     now: str = "20260311150000"
-    controls: list[str] = field(default_factory=list)
+    sender: Who | None = None
+    """Whoever is judged; nobody is where it is None."""
 
     def __post_init__(self) -> None:
         super().__init__(self.database)
 
     def feed(self) -> Feed:
         domain, tick = AnyDomain(), {"now": lambda: self.now}
-        visits = Visits(Places({"SOUTHBECK": PRACTICE, "NORTHBECK": "ZT901"}), self.grace_days)
+        places = Places({"SOUTHBECK": PRACTICE, "NORTHBECK": HOSPITAL, "SITE": "ZT90101"})
+        senders = Senders(self.guard, lambda: self.sender or Who()) if self.sender is not None else None
+        visits = Visits(places, self.grace_days, senders)
         authority = Authority(AUTHORITY, frozenset())
         return Feed(Patients(self.database, domain, **tick), Relink(self.database, domain, visits, **tick), authority,
                     visits, **tick)  # type: ignore[arg-type] # fmt: skip
@@ -58,7 +65,7 @@ class Ward(GuardedRegistry):
             f"PID|||{ids}",
             more.get("mrg") or f"PV1||I|W1^^^{place}{'|' * 16}{visit}^^^PAS",
         )
-        answer = self.feed().answer(message).decode()
+        answer = (more.get("feed") or self.feed()).answer(message).decode()
         return answer.split("\r")[1].split("|")[1]
 
     def document_of(self, patient: str) -> None:
@@ -243,6 +250,51 @@ def test_what_was_kept_by_hand_is_left_alone(ward: Ward) -> None:
     ward.told("A01", patient)
     ward.told("A03", patient)
     assert ward.sees(patient)
+
+
+def test_who_may_not_feed_opens_nothing_and_who_is_of_one_organisation_opens_its_own(ward: Ward) -> None:
+    name = f"name:pas-{a_uuid()[-6:]}"
+    patient, ward.grace_days = a_patient(ward), 0
+
+    for ward.sender in (Who(), Who(system=(name,))):
+        assert ward.told("A01", patient) == "AA"
+        assert not ward.sees(patient)
+    keep(ward.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
+    system = {"user": name, "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}
+    keep(ward.database, "users", {**system, "organisation": HOSPITAL})
+    keep(ward.database, "organisations", {"code": "ZT90101", "name": "A site", "part_of": HOSPITAL})
+    ward.told("A01", patient)
+    ward.told("A01", patient, place="ELSEWHERE")
+    assert ward.relationships(patient) == []
+    ward.told("A01", patient, "V1", place="NORTHBECK")
+    ward.told("A01", patient, "V2", place="SITE")
+    assert {each["organisation"] for each in ward.relationships(patient)} == {HOSPITAL, "ZT90101"}
+    keep(ward.database, "users", system)
+    ward.told("A01", patient, "V3")
+    assert ward.sees(patient)
+
+
+def test_a_message_that_fails_half_way_leaves_nothing_and_may_come_again(ward: Ward) -> None:
+    patient, control = a_patient(ward), a_control_id()
+
+    with armed("visit.noted=raise"):
+        assert ward.told("A01", patient, control=control) == "AE"
+    assert ward.relationships(patient) == []
+    assert not ward.sees(patient)
+    assert ward.told("A01", patient, control=control) == "AA"
+    assert ward.sees(patient)
+
+
+def test_messages_about_one_visit_may_come_all_at_once(ward: Ward) -> None:
+    ward.grace_days, patient = 0, a_patient(ward)
+    feed = ward.feed()
+    events = [(f"A0{1 + 2 * (number % 2)}", f"2026031110{number:02}00") for number in range(12)]
+
+    with ThreadPoolExecutor(6) as pool:
+        codes = list(pool.map(lambda each: ward.told(each[0], patient, at=each[1], feed=feed), events))
+    assert codes == ["AA"] * 12
+    assert not ward.sees(patient)
+    assert len(ward.relationships(patient)) == 6
 
 
 def test_a_message_that_is_refused_leaves_no_visit(ward: Ward) -> None:
