@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,13 +13,13 @@ from common.access.places import Places
 from common.access.records import RELATIONSHIPS
 from common.db import Conflict, Work
 from common.faults import checkpoint
-from common.hl7.visits import Told
+from common.hl7.visits import Told, has_number
 from common.observe import metrics
 from registry.access import store, visits
 from registry.access.senders import Senders
 from registry.access.store import Record
 from registry.access.visits import Noted
-from registry.rules.visits import VisitEvent, stays
+from registry.rules.visits import EFFECTS, Effect, VisitEvent, stays
 from registry.store import merging
 
 log = logging.getLogger("portolan.visits")
@@ -51,18 +52,17 @@ class Visits:
             told.event, organisation, told.recorded_at, told.happened_at, arrived_at=now, message=message
         )
         known = visits.of_visit(work, persons, told.visit)
-        if any(_is_same(each.event, event) for each in known):
-            metrics.visit_event("again")
-            return
-        # Where the visit is known by an id that was merged it goes on there: who reads has all ids of a patient.
-        owner = known[0].patient_id if known else patient_id
-        mine = [each for each in known if each.patient_id == owner]
-        noted = Noted(owner, told.visit, len(mine) + 1, event, tuple(sorted(local_ids)))
-        visits.note(work, noted)
-        before = self._records(owner, told.visit, mine)
-        self._put(work, before, self._records(owner, told.visit, [*mine, noted]), now)
+        news = False
+        for owner in _owners(event, told.visit, patient_id, {each.patient_id for each in known}):
+            mine = [each for each in known if each.patient_id == owner]
+            if any(_is_same(each.event, event) for each in mine):
+                continue
+            noted = Noted(owner, told.visit, _next(mine), event, tuple(sorted(local_ids)))
+            visits.note(work, noted)
+            self._change(work, owner, told.visit, mine, [*mine, noted], now)
+            news = True
         checkpoint("visit.noted")
-        metrics.visit_event("noted")
+        metrics.visit_event("noted" if news else "again")
 
     def relink(self, work: Work, old: str, new: str, moving: str, local: str, now: str) -> None:
         """The visits in which a patient had a local id go with it to another patient; both are taken alone already."""
@@ -70,22 +70,23 @@ class Visits:
         filed = {(each.patient_id, each.visit) for each in known if moving in each.local_ids}
         for owner, visit in sorted(filed):
             mine = [each for each in known if (each.patient_id, each.visit) == (owner, visit)]
+            # Messages without a number may be about visits of several local ids.
+            going = [each for each in mine if has_number(visit) or moving in each.local_ids]
             theirs = visits.of_visit(work, [new], visit) if old != new else []
             moved = [
                 replace(
                     each,
                     patient_id=new,
-                    number=len(theirs) + number,
+                    number=_next(theirs) + number if old != new else each.number,
                     local_ids=tuple(local if name == moving else name for name in each.local_ids),
                 )
-                for number, each in enumerate(mine, 1)
+                for number, each in enumerate(going)
             ]
-            for was, each in zip(mine, moved, strict=True):
-                visits.move(work, was, new, each.number if old != new else was.number, each.local_ids)
+            for was, each in zip(going, moved, strict=True):
+                visits.move(work, was, each)
             if old != new:
-                self._put(work, self._records(owner, visit, mine), {}, now)
-                before = self._records(new, visit, theirs)
-                self._put(work, before, self._records(new, visit, [*theirs, *moved]), now)
+                self._change(work, owner, visit, mine, [each for each in mine if each not in going], now)
+                self._change(work, new, visit, theirs, [*theirs, *moved], now)
 
     def _organisation(self, told: Told) -> str:
         found = self.places.organisation(told.places)
@@ -106,9 +107,11 @@ class Visits:
             made[key] = store.with_key(RELATIONSHIPS, {"id": key, **told, "begins": stay.begins, "ends": stay.ends})
         return made
 
-    @staticmethod
-    def _put(work: Work, before: dict[str, Record], after: dict[str, Record], now: str) -> None:
-        """Let relationships be as they are now; those that somebody has ended by hand stay ended."""
+    def _change(
+        self, work: Work, patient_id: str, visit: str, was: Sequence[Noted], noted: Sequence[Noted], now: str
+    ) -> None:
+        """Let relationships be as events say now; those that somebody has ended by hand stay ended."""
+        before, after = (self._records(patient_id, visit, each) for each in (was, noted))
         gone = {
             key: {**each, "ends": max(each["begins"], min(each["ends"] or now, now))}
             for key, each in before.items()
@@ -121,6 +124,21 @@ class Visits:
         kept = {each["id"]: each for each in store.by_keys(work, RELATIONSHIPS, changed)}
         taken = [key for key in changed if not _was_ended(kept.get(key), before.get(key))]
         store.put(work, RELATIONSHIPS, [wanted[key] for key in taken], by=BY, at=now)
+
+
+def _owners(event: VisitEvent, visit: str, patient_id: str, known: AbstractSet[str]) -> list[str]:
+    """By which ids of a patient an event is kept: where a visit is known by one that was merged it goes on there.
+
+    Who reads has all ids of a patient. Without a number nothing tells of which visit an event is, and all of them end.
+    """
+    if has_number(visit):
+        return sorted(known) or [patient_id]
+    ends = EFFECTS[event.event] in (Effect.LEAVES, Effect.NEVER_CAME)
+    return sorted({patient_id, *(known if ends else ())})
+
+
+def _next(noted: Sequence[Noted]) -> int:
+    return max((each.number for each in noted), default=0) + 1
 
 
 def _is_same(one: VisitEvent, other: VisitEvent) -> bool:

@@ -24,8 +24,9 @@ _HAPPENED: Final[Mapping[str, int]] = MappingProxyType({"A01": 44, "A04": 44, "A
 class Told:
     """A visit as one message tells of it; what the message does not say is empty.
 
-    ``visit`` names it among all of the sender's, ``places`` are the names of the organisation there, of which one has
-    to be known, and ``field`` is where they stand. Times are DTM, in UTC where the message says how they differ.
+    ``visit`` names it with whoever gave that name; where the sender has told none, its visits of a patient are one.
+    ``places`` are names of the organisation there, of which one has to be known, and ``field`` is where they stand.
+    Times are DTM, in UTC where the message says how they differ.
     """
 
     event: str
@@ -34,6 +35,11 @@ class Told:
     field: str
     recorded_at: str
     happened_at: str
+
+
+def has_number(visit: str) -> bool:
+    """Whether it is one visit, and not all of a sender's."""
+    return not visit.startswith("^")
 
 
 def read_visit(message: Message) -> Told:
@@ -48,7 +54,7 @@ def read_visit(message: Message) -> Told:
 
 
 def _visit(message: Message, pv1: Segment) -> str:
-    """The visit number (PV1-19), or the account number (PID-18), with whoever gave it; empty where there is none."""
+    """The visit number (PV1-19), or the account number (PID-18), with whoever gave it; else all visits are one."""
     pid = message.first("PID") or _NOTHING
     for segment, number in ((pv1, 19), (pid, 18)):
         value = segment.raw(number)
@@ -60,7 +66,7 @@ def _visit(message: Message, pv1: Segment) -> str:
             told = f"{segment.name}-{number} has more than {LONGEST_ID} characters"
             raise wrong(Condition.DATA_TYPE, f"{segment.name}^1^{number}", told)
         return f"{name}^{authority}"
-    return ""
+    return f"^{_sender(message)[:LONGEST_ID]}"
 
 
 def _sender(message: Message) -> str:

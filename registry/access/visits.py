@@ -77,8 +77,8 @@ def note(work: Work, noted: Noted) -> None:
     work.run(_INSERT, {f"n_{name}": value for name, value in values.items()})
 
 
-def move(work: Work, noted: Noted, patient_id: str, number: int, local_ids: Iterable[str]) -> None:
+def move(work: Work, was: Noted, now: Noted) -> None:
     """File an event under another patient, or with other ids."""
-    values = {"b_from": noted.patient_id, "b_visit": noted.visit, "b_number": noted.number}
-    values |= {"b_to": patient_id, "b_as": number, "b_local_ids": " ".join(local_ids)}
+    values = {"b_from": was.patient_id, "b_visit": was.visit, "b_number": was.number}
+    values |= {"b_to": now.patient_id, "b_as": now.number, "b_local_ids": " ".join(now.local_ids)}
     work.run(_MOVE, values)

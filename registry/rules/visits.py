@@ -73,7 +73,13 @@ class Stay:
     organisation: str
     begins: str
     ends: str = ""
-    source: str = ""
+    begun_by: str = ""
+    changed_by: str = ""
+
+    @property
+    def source(self) -> str:
+        """The messages that it comes from: the first, and the last that has changed it."""
+        return "; ".join(filter(None, (self.begun_by, self.changed_by)))
 
 
 def stays(events: Iterable[VisitEvent], grace_days: int) -> list[Stay]:
@@ -123,7 +129,7 @@ class _Made:
     def _ends(self, event: VisitEvent, days: int) -> None:
         last = self.stays[-1]
         ends = max(later(event.at, days), last.begins)
-        self.stays[-1] = replace(last, ends=ends, source=f"{last.source}; {event.told}")
+        self.stays[-1] = replace(last, ends=ends, changed_by=event.told)
         self._is_open = False
 
     def _is_still_there(self, event: VisitEvent) -> None:
@@ -131,7 +137,7 @@ class _Made:
             return
         if self._has_left and event.organisation in ("", self.stays[-1].organisation):
             last = self.stays[-1]
-            self.stays[-1] = replace(last, ends="", source=f"{last.source}; {event.told}")
+            self.stays[-1] = replace(last, ends="", changed_by=event.told)
             self._is_open, self._has_left = True, False
         else:
             self._begins(event)

@@ -215,6 +215,32 @@ def test_a_relationship_goes_with_a_merge_and_is_closed_by_the_survivors_dischar
     assert not ward.sees(new)
 
 
+@pytest.mark.parametrize("visit", ["V1", ""])
+def test_a_discharge_ends_what_was_told_of_both_that_were_merged(ward: Ward, visit: str) -> None:
+    ward.grace_days, old, new = 0, a_patient(ward), a_patient(ward)
+
+    for patient in (old, new):
+        ward.told("A01", patient, visit)
+    ward.told("A40", new, mrg=f"MRG|{old}")
+    ward.told("A01", old, visit)
+    assert ward.sees(new)
+    ward.told("A03", new, visit)
+    assert not ward.sees(new)
+
+
+def test_without_visit_numbers_a_link_change_takes_the_messages_of_its_local_id(ward: Ward) -> None:
+    ward.grace_days, old, new = 0, a_patient(ward), a_patient(ward)
+    here, there = (LOCAL.format(a_uuid()[-8:]) for _ in range(2))
+
+    ward.told("A01", old, "", local=here)
+    ward.told("A01", old, "", local=there, place="NORTHBECK")
+    ward.told("A43", new, local=there, mrg=f"MRG|{old}~{there}")
+    assert ward.sees(old)
+    assert not ward.sees(new)
+    ward.told("A03", old, "", local=here)
+    assert not ward.sees(old)
+
+
 def test_a_link_change_takes_the_visits_of_the_local_id_along(ward: Ward) -> None:
     old, new, local = a_patient(ward), a_patient(ward), LOCAL.format(a_uuid()[-8:])
 

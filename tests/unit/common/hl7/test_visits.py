@@ -31,9 +31,10 @@ def pv1(**fields: str) -> str:
         ((pv1(f19="V1^^^NB"),), "V1^NB"),
         ((ACCOUNT, pv1()), "A7^NBG"),
         ((ACCOUNT, pv1(f19='""')), "A7^NBG"),
-        ((), ""),
+        ((), "^NBG"),
+        ((pv1(f19="^^^NB"),), "^NBG"),
     ],
-    ids=["number", "authority", "namespace", "account", "removed", "none"],
+    ids=["number", "authority", "namespace", "account", "removed", "none", "no number"],
 )
 def test_a_visit_has_its_number_and_whose_it_is(segments: tuple[str, ...], visit: str) -> None:
     assert told(*segments).visit == visit
