@@ -108,6 +108,10 @@ class Guard:
             for each, (class_code, type_code, confidentiality, owners) in parts.items()
         }
 
+    def may_ask(self, work: Work, asker: Who) -> bool:
+        """Whether somebody may ask, and is believed, in the name of others."""
+        return judge(self.standing(work, asker, ()), What(Act.JUDGE), "").allowed
+
     def require(self, work: Work, who: Who, act: Act) -> None:
         """NotAllowed, where somebody has no right for an act at all."""
         decision = judge(self.standing(work, who, ()), What(act), "")

@@ -297,6 +297,31 @@ def test_what_may_not_be_seen_is_touched_by_nobody(county: County) -> None:
     assert seen["remove"] != hidden["remove"]
 
 
+def test_nor_by_way_of_the_repository(county: County) -> None:
+    rights = ("search", "read", "submit")
+    keep(county.database, "roles", *({"role": KEEPER, "right": right} for right in rights))
+    case, patient_id = replace(CASES[0], role=KEEPER, related=False), a_patient_id()
+    letter = county.kept(case, patient_id)
+    [entry_uuid] = county.send(county.pair.registry.url, ITI_18, find_by(letter), b"", as_node=True).ids()
+
+    def provided(kind: AssociationType, target: str) -> Answer:
+        new = a_document(hash=None, size=None, patient_id=patient_id)
+        link = a_link(kind, new, replace(letter, entry_uuid=target))
+        content, data = mtom_provide(a_submission(new, link), {new.entry_uuid: CONTENT})
+        data = data.replace(b"</s:Header>", county.header(case, patient_id) + b"</s:Header>", 1)
+        return answer(county.portal.post(county.pair.repository.url, data, content))
+
+    nobody = "urn:uuid:00000000-0000-4000-8000-000000000404"
+    for kind in (AssociationType.APND, AssociationType.RPLC):
+        hidden, unknown = provided(kind, entry_uuid), provided(kind, nobody)
+        assert hidden.codes == unknown.codes != []
+        texts = [re.sub(r"Link[0-9]+", "Link", each.contexts[0].split("[")[0]) for each in (hidden, unknown)]
+        assert texts[0].replace(entry_uuid, "") == texts[1].replace(nobody, "")
+    keep(county.database, "relationships", {"patient_id": patient_id, "organisation": case.organisation})
+    assert provided(AssociationType.APND, entry_uuid).registry_status == "Success"
+    assert provided(AssociationType.RPLC, entry_uuid).registry_status == "Success"
+
+
 def test_a_user_may_not_ask_what_others_may(county: County) -> None:
     patient_id, case = a_patient_id(), CASES[0]
     slots = [("$AccessAct", "'read'"), ("$XDSDocumentEntryUniqueId", "('2.25.1')"), ("$AccessUser", "'somebody'")]
