@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
 
-from common.access import load_access_policy
+from common.access import Act, load_access_policy
 from common.audit.asking import Recorder
 from common.audit.auditor import Auditor
 from common.client.mllp import MllpClient
 from common.db import Database, open_database
 from common.judging import Access, Queries, client_of
+from common.judging.feeds import refusing
 from common.observe.health import Health
 from common.settings import Settings
 from common.settings_types import split_bind, split_namespaces
@@ -67,7 +69,9 @@ def the_tracing(settings: Settings) -> Tracing | None:
 def create_feed(settings: Settings, database: Database, auditor: Auditor | None = None) -> Feed:
     """What carries out messages of patient feeds in HL7 v2."""
     reference = cross_reference(settings, database)
-    return Feed(reference, Checking(reference, the_tracing(settings)), audit=auditor)
+    access, _ = the_access(settings, auditor)
+    refused = None if access is None else refusing(partial(access.may, act=Act.FEED))
+    return Feed(reference, Checking(reference, the_tracing(settings)), audit=auditor, refused=refused)
 
 
 def forwarder(settings: Settings, database: Database, auditor: Auditor | None = None) -> Forwarder:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from common.clock import utc_now
 from common.feeds.problem import Problem
-from common.feeds.v2 import MRG, PID, Audit, Event, Events
+from common.feeds.v2 import MRG, PID, Audit, Event, Events, Refused
 from common.hl7.demographics import read_demographics
 from common.hl7.events import identifiers, message_id, only, the_segment
 from common.hl7.identifiers import Identifier
@@ -25,13 +25,14 @@ class Feed:
         checking: Checking,
         *,
         audit: Audit | None = None,
+        refused: Refused | None = None,
         now: Callable[[], str] = utc_now,
     ) -> None:
         self._reference = reference
         self._checking = checking
         told, merged = Event("ITI-8", self._told), Event("ITI-8", self._merged)
         table = {"A01": told, "A04": told, "A05": told, "A08": told, "A40": merged}
-        self.answer = Events("identity", table, audit=audit, now=now).answer
+        self.answer = Events("identity", table, audit=audit, refused=refused, now=now).answer
 
     def _said(self, message: Message) -> Told:
         only(message, "PID")

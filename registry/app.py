@@ -6,17 +6,16 @@ from dataclasses import replace
 
 from flask import Flask
 
-from common.access import AccessPolicy, Who, load_access_policy
+from common.access import AccessPolicy, Act, load_access_policy
 from common.access.places import load_places
 from common.audit.auditor import Auditor
 from common.codes import load as load_codes
 from common.db import Database, Reader, open_database, open_reader
-from common.mllp.sender import SENDER
+from common.judging.feeds import refusing, sender
 from common.observe import metrics
 from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
-from common.web.asking import of_system
 from common.web.operations import operations
 from registry.access.acts import Access
 from registry.access.guard import Guard
@@ -73,18 +72,16 @@ def create_feed(settings: Settings, database: Database, auditor: Auditor | None 
     domain = affinity_domain(settings)
     names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
     authority = Authority(settings.patient_authority, names)
-    visits = None
+    policy = access_policy(settings)
+    visits = senders = refused = None
+    if settings.access == "on":
+        guard = Guard(database, policy)
+        senders = Senders(guard, sender)
+        refused = refusing(lambda who: guard.may(who, Act.FEED).allowed)
     if settings.access_relationships_from_adt:
-        policy = access_policy(settings)
-        senders = Senders(Guard(database, policy), _sender) if settings.access == "on" else None
         visits = Visits(load_places(settings.access_places), policy.grace_days, senders)
-    return Feed(Patients(database, domain), Relink(database, domain, visits), authority, visits, audit=auditor)
-
-
-def _sender() -> Who:
-    """The system whose message is being carried out; nobody where it has shown no certificate."""
-    peer = SENDER.get().peer
-    return of_system(peer) if peer is not None else Who()
+    patients, relink = Patients(database, domain), Relink(database, domain, visits)
+    return Feed(patients, relink, authority, visits, audit=auditor, refused=refused)
 
 
 def create_app(

@@ -13,12 +13,12 @@ from common.audit import account
 from common.clock import utc_now
 from common.db import Work
 from common.feeds.problem import Problem
-from common.feeds.v2 import MRG, PID, Audit, Event, Events
+from common.feeds.v2 import MRG, PID, Audit, Event, Events, Refused
 from common.hl7.events import identifiers, message_id, only
 from common.hl7.identifiers import Identifier
 from common.hl7.message import Message
 from common.hl7.refusals import Condition, wrong
-from common.hl7.visits import read_visit
+from common.hl7.visits import is_about_a_visit, read_visit
 from registry.patients import Patients
 from registry.relink import LinkChange, Relink
 from registry.rules.visits import EFFECTS
@@ -55,6 +55,7 @@ class Feed:
         visits: Visits | None = None,
         *,
         audit: Audit | None = None,
+        refused: Refused | None = None,
         now: Callable[[], str] = utc_now,
     ) -> None:
         """With ``visits`` messages about visits open and close relationships; others of them are taken for that."""
@@ -70,10 +71,10 @@ class Feed:
             "A40": Event("ITI-8", self._merged),
             "A43": Event("ITI-64", self._link_changed),
         }
-        self.answer = Events("registry", table, audit=audit, now=now).answer
+        self.answer = Events("registry", table, audit=audit, refused=refused, now=now).answer
 
     def _known(self, message: Message) -> Problem | None:
-        if self._visits is not None:
+        if self._visits is not None and is_about_a_visit(message):
             return self._visited(message)
         return self._patients.make_known([self._patient(message, "PID", 3, PID)])
 

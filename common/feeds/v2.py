@@ -40,6 +40,10 @@ class Event:
     act: Callable[[Message], Problem | None]
 
 
+Refused = Callable[[], Hl7Refused | None]
+"""Why a message is not carried out, whatever it says: for who sends it."""
+
+
 class Audit(Protocol):
     """Keeps a record of everything that is answered; SpoolFailed where it cannot."""
 
@@ -65,9 +69,14 @@ class Events:
         table: Mapping[str, Event],
         *,
         audit: Audit | None = None,
+        refused: Refused | None = None,
         now: Callable[[], str] = utc_now,
     ) -> None:
-        """``table`` is by the event's code, as A40; ``service`` is what metrics call it."""
+        """``table`` is by the event's code, as A40; ``service`` is what metrics call it.
+
+        ``refused`` is asked before anything is done.
+        """
+        self._refused = refused
         self._service = service
         self._audit = audit
         self._table = table
@@ -140,10 +149,12 @@ class Events:
             check_header(message, self._table)
             event = self._table[message.event]
             label = event.transaction
+            if self._refused is not None and (refused := self._refused()) is not None:
+                raise refused
             if problem := event.act(message):
                 return label, message, Refusal(Ack.ERROR, problem.condition, _SIDES[problem.side], problem.reason)
-        except Hl7Refused as refused:
-            return label, message, refused.refusal
+        except Hl7Refused as error:
+            return label, message, error.refusal
         except Exception as error:
             told = told_of(error, f"{self._service} service", label)
             return label, message, Refusal(Ack.ERROR, Condition.INTERNAL, "MSH^1", told)

@@ -42,6 +42,12 @@ def has_number(visit: str) -> bool:
     return not visit.startswith("^")
 
 
+def is_about_a_visit(message: Message) -> bool:
+    """Whether it is: patient class N of PV1-2 says that it is about the patient alone."""
+    pv1 = message.first("PV1")
+    return pv1 is None or message.component(pv1.raw(2), 1) != "N"
+
+
 def read_visit(message: Message) -> Told:
     """What a message of an ADT event says; Hl7Refused for a name that is too long to be one."""
     pv1 = message.first("PV1") or _NOTHING

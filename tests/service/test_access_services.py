@@ -257,8 +257,8 @@ def test_an_admission_over_mllp_opens_the_record_and_a_discharge_closes_it(count
     context.check_hostname = False
     pv1 = "PV1||I|W1^^^SOUTHBECK" + "|" * 16 + "V1"
     with a_pas(county.pair.mllp, context) as pas:
-        assert pas.send(adt("A01", pid(patient_id), pv1, version="2.5")).code == "AA"
-        assert given() == (0, 0)  # whoever may not feed opens nothing
+        assert pas.send(adt("A01", pid(patient_id), pv1, version="2.5")).code == "AR"
+        assert given() == (0, 0)  # whoever may not feed tells of nothing
         keep(county.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
         keep(
             county.database, "users", {"user": "name:portal", "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}

@@ -185,6 +185,14 @@ def test_an_admission_that_comes_after_its_discharge_opens_nothing(ward: Ward) -
     assert ward.relationships(patient)[0]["begins"] == "20260311080000"
 
 
+def test_a_message_of_no_visit_is_none(ward: Ward) -> None:
+    patient, before = a_patient(ward), unmapped()
+
+    assert ward.told("A04", patient, mrg="PV1||N") == "AA"
+    assert ward.relationships(patient) == []
+    assert unmapped() == before
+
+
 def test_a_place_without_a_code_is_no_relationship_and_is_counted(ward: Ward, caplog: pytest.LogCaptureFixture) -> None:
     patient, before = a_patient(ward), unmapped()
 

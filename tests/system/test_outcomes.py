@@ -146,6 +146,19 @@ def test_an_answer_that_comes_later_is_that_to_whoever_asked(world: World, ask: 
     assert told(later(world, ask, other, None)).startswith("Success")
 
 
+def test_over_mllp_the_cross_reference_hears_systems_alone_that_may_feed(world: World) -> None:
+    port = int(world.pair.settings["IDENTITY_MLLP_BIND"].rpartition(":")[2])
+    message, came = adt("A04", pid(a_patient_id(), mrn())), {}
+
+    for name in ("portal", "node"):
+        context = a_context(Files(str(world.pki.folder / f"{name}.pem"), "", world.pki.ca), Role.CLIENT)
+        context.check_hostname = False
+        with a_pas(port, context) as pas:
+            came[name] = pas.send(message)
+    assert [each.code for each in came.values()] == ["AR", "AA"]
+    assert "this is not allowed to whoever asks" in came["portal"].text
+
+
 def test_an_admission_over_mllp_opens_the_record_and_a_discharge_closes_it(world: World) -> None:
     ground = world.ground()
     header = of_case(world.sts, STRANGER, ground.patient_id)
@@ -162,8 +175,8 @@ def test_an_admission_over_mllp_opens_the_record_and_a_discharge_closes_it(world
 
     assert found() == "Success, nothing"
     with a_pas(world.pair.mllp, context) as pas:
-        assert pas.send(adt("A01", pid(ground.patient_id), pv1, version="2.5")).code == "AA"
-        assert found() == "Success, nothing"  # whoever may not feed opens nothing
+        assert pas.send(adt("A01", pid(ground.patient_id), pv1, version="2.5")).code == "AR"
+        assert found() == "Success, nothing"  # whoever may not feed tells of nothing
         keep(world.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
         keep(
             world.database, "users", {"user": "name:portal", "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}
