@@ -74,7 +74,7 @@ def create_feed(settings: Settings, database: Database, auditor: Auditor | None 
     authority = Authority(settings.patient_authority, names)
     policy = access_policy(settings)
     visits = senders = refused = None
-    if settings.access == "on":
+    if settings.access == "on" and not settings.mllp_plain:
         guard = Guard(database, policy)
         senders = Senders(guard, sender)
         refused = refusing(lambda who: guard.may(who, Act.FEED).allowed)
