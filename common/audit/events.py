@@ -150,11 +150,13 @@ ROWS: Final = (
 """In a merge (A40, and its like in HL7 v3) the subsumed patient's record has the action D."""
 
 TABLE: Final = {(row.key, row.side): row for row in ROWS}
+ASKED: Final = {row.key: row for row in ROWS if row.side is Side.ASKED}
+ANSWERED: Final = {row.key: row for row in ROWS if row.side is Side.ANSWERED}
 
 
 def is_answered(key: str) -> bool:
     """Whether something is recorded under a key by whoever answers."""
-    return (key, Side.ANSWERED) in TABLE
+    return key in ANSWERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from common.audit import account
 from common.audit.account import Account
-from common.audit.auditor import Asker
 from common.audit.events import NOT_IDENTIFIED, NOT_UNDERSTOOD, Other, key_of
+from common.audit.parties import Asker
 from common.audit.spool import SpoolFailed
 from common.observe import correlation, stages
 from common.observe.stages import Stage

@@ -15,6 +15,7 @@ import pytest
 
 from common.audit import events
 from common.audit.account import bind
+from common.audit.quick import QuickWriter
 from common.audit.segments import Destination, Segment, confirm, position, segments, size_of, sweep, waiting
 from common.audit.spool import Bounds, Spool, SpoolFailed, Sync
 from common.audit.syslog import Origin, framed
@@ -193,7 +194,7 @@ def test_a_write_that_fails_is_told_and_the_next_one_goes_to_another_file(
     spool = a_spool(tmp_path, segment=1 << 16)
     spool.append([a_frame("a")])
     with monkeypatch.context() as broken:
-        broken.setattr(os, "pwrite", failing(number))
+        broken.setattr(QuickWriter, "write", failing(number))
         with pytest.raises(SpoolFailed):
             spool.append([a_frame("b")])
         assert spool.failure
