@@ -58,7 +58,8 @@ class Provide:
         """The registry's own answer, or the repository's objections."""
         with aside(Stage.PARSE):
             provided = read_provide(request)
-        account.current().submits(provided.submission_sets)
+        if (told := account.bound()) is not None:
+            told.submits(provided.submission_sets())
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
@@ -108,10 +109,9 @@ class Provide:
         assert provided.submit is not None  # a rule has seen to it
         with aside(Stage.SERIALISE):
             submission = submission_bytes(provided.submit)
+        sets = provided.submission_sets() if account.bound() is not None else ()
         try:
-            response = self._registry.register(
-                submission, message_id=derived_message_id(message_id), sets=provided.submission_sets
-            )
+            response = self._registry.register(submission, message_id=derived_message_id(message_id), sets=sets)
         except RegistryUnreachable:
             log.warning("the registry cannot be reached")
             self._drop(blobs)
