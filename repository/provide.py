@@ -58,8 +58,8 @@ class Provide:
         """The registry's own answer, or the repository's objections."""
         with aside(Stage.PARSE):
             provided = read_provide(request)
-        if (told := account.bound()) is not None:
-            told.submits(provided.submission_sets())
+        if (record := account.bound()) is not None:
+            record.submits(provided.submission_sets())
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
