@@ -28,7 +28,7 @@ _KEY: Final = secrets.token_bytes(16)
 _ASKED: Final = memoryview(mmap.mmap(-1, 8 * _PLACES)).cast("d")
 _FAILED: Final = memoryview(mmap.mmap(-1, 8 * _PLACES)).cast("d")
 _UNKNOWN: Final = frozenset({"InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken", "FailedCheck",
-                             "FailedAuthentication"})  # fmt: skip
+                             "FailedAuthentication", "SecurityTokenUnavailable"})  # fmt: skip
 
 
 class TooOften(SoapFault):

@@ -16,7 +16,7 @@ from common.observe import correlation, stages
 from common.observe.stages import Stage
 from common.soap.addressing import Way
 from common.soap.envelope import Envelope
-from common.soap.faults import RECEIVER, WSSE, SoapFault
+from common.soap.faults import OF_SECURITY, RECEIVER, SoapFault
 from common.standard.transactions import Transaction
 from common.tls import Peer
 from common.web.answers import Reply
@@ -108,7 +108,7 @@ class Recording:
         told = account.current()
         told.problems.append(fault.code)
         try:
-            if fault.subcode is not None and fault.subcode.namespace == WSSE:
+            if fault.subcode is not None and fault.subcode.namespace in OF_SECURITY:
                 told.problems.append(fault.subcode.local)
                 self._audit.refused_message(NOT_IDENTIFIED, heard.asker, f"{fault.subcode.local}: {fault.reason}")
             if heard.transaction is not None:
