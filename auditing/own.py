@@ -1,4 +1,4 @@
-"""The repository's own record: that the trail was read (Audit Log Used, DICOM PS3.15 A.5.3.3)."""
+"""The repository's own records: that the trail was read (DICOM PS3.15 A.5.3.3), or that somebody tried."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditing.event import Coded
-from common.audit.events import PATIENT_NUMBER, TRAIL_READ, URI
+from common.audit.events import PATIENT_NUMBER, TRAIL_READ, URI, Other
 from common.audit.message import RFC_3881, AuditMessage, Code, Participant, Source, Subject
 from common.audit.syslog import Clock, Origin, syslog_of
 from common.audit.writing import written
@@ -15,6 +15,7 @@ from common.audit.writing import written
 _SOURCE: Final = Source("portolan-audit")
 _QUERY: Final = Code("10", RFC_3881, "Search Criteria")
 _FAILED: Final = 8
+_ANONYMOUS: Final = "anonymous"
 _NOW: Final = Clock()
 
 
@@ -59,6 +60,36 @@ def message(use: Use, trail: str) -> bytes:
         tuple(subjects),
     )
     return syslog_of(written(told, at), at, Origin(use.host, "audit", process).fields, failed=bool(use.refused))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody who is not known, and is not let in: by which certificate, if any, from where, and why not."""
+
+    subject: str
+    network: str
+    host: str
+    told: str
+
+
+def attempt(kind: Other, tried: Attempt, trail: str) -> bytes:
+    """A syslog message of it; who it is was not said, or not truly."""
+    at, process = _NOW(), str(os.getpid())
+    made = AuditMessage(
+        kind.event,
+        kind.action,
+        kind.outcome,
+        (
+            Participant(_ANONYMOUS, True, name=tried.subject, network=tried.network),
+            Participant(trail, False, process, network=tried.host),
+        ),
+        _SOURCE,
+        (kind.type,) if kind.type is not None else (),
+        tried.told,
+        (),
+        (Subject(trail, "2", "13", URI),),
+    )
+    return syslog_of(written(made, at), at, Origin(tried.host, "audit", process).fields, failed=True)
 
 
 def _code(told: Coded) -> Code:

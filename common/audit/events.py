@@ -186,7 +186,8 @@ NOT_IDENTIFIED: Final = Other(
     _dcm("110122", "Login"),
     "E",
     8,
-    "An assertion is refused (ITI-40), besides the transaction's own record.",
+    "An assertion is refused (ITI-40), besides the transaction's own record; or a bearer token is, or is missing "
+    "(ITI-72), of one client once a minute, with the number left out.",
 )
 EMERGENCY: Final = Other(
     "emergency",
@@ -198,6 +199,15 @@ EMERGENCY: Final = Other(
 )
 NOT_UNDERSTOOD: Final = Other(
     "not understood", ALERT, None, "E", 4, "A message is refused of which it cannot be told what it asks for."
+)
+TOO_OFTEN: Final = Other(
+    "too often",
+    ALERT,
+    None,
+    "E",
+    4,
+    "A client asks, or fails to say who it is, more often than it may, and is not listened to (429); of one client "
+    "once a minute, with the number left out.",
 )
 RULES_CHANGED: Final = Other(
     "rules changed",
@@ -216,6 +226,7 @@ OTHERS: Final = (
     NOT_IDENTIFIED,
     EMERGENCY,
     NOT_UNDERSTOOD,
+    TOO_OFTEN,
     RULES_CHANGED,
     TRAIL_READ,
 )

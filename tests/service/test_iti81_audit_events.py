@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -345,6 +347,58 @@ def test_who_is_known_and_lacks_the_right_is_noted(guarded: FlaskClient, databas
     event = newest(database)
     assert (event.outcome, event.participants[0].user_id) == ("8", "555000000077")
     assert "lacks the scope" in event.description
+
+
+def count(database: Database) -> int:
+    """How many records the trail has."""
+    with database.read() as work:
+        return searching.page(work, Wanted(), most=1)[0].number
+
+
+def test_who_is_not_known_is_noted_once_in_a_while(guarded: FlaskClient, database: Database) -> None:
+    before = count(database)
+    for number in range(20):
+        assert ask(guarded, "a.b.c" if number % 2 else "", REMOTE_ADDR="192.0.2.44").status_code == 401
+    assert ask(guarded, **{PEER: Peer("CN=sender", "c" * 64, ("sender",))}).status_code == 401
+
+    assert count(database) == before + 2
+    event = newest(database)
+    assert (event.id.code, event.types[0].code, event.outcome) == ("110114", "110122", "8")
+    assert (event.participants[0].user_id, event.participants[0].name) == ("anonymous", "CN=sender")
+    with database.read() as work:
+        event = read_event(searching.one(work, before + 1).raw)  # type: ignore[union-attr]
+    assert event.description == "A bearer token is required."
+    assert event.participants[0].network == "192.0.2.44"
+
+
+def test_s14_who_guesses_at_tokens_or_asks_too_often_is_told_to_wait(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "jwks.json").write_text(json.dumps(public_set(KEY)))
+    known = {"OAUTH": "required", "OAUTH_ISSUER": ISSUER, "OAUTH_JWKS": str(tmp_path / "jwks.json")}
+    client = a_client(database, tmp_path, **known, CLIENT_FAILURES="5")
+    statuses = [ask(client, "a.b.c", REMOTE_ADDR="192.0.2.45").status_code for _ in range(9)]
+
+    assert statuses == [401] * 6 + [429] * 3
+    before = count(database)
+    answer = ask(client, a_token(), REMOTE_ADDR="192.0.2.45")
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (429, "throttled")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert ask(client, a_token(), REMOTE_ADDR="192.0.2.46").status_code == 200
+    assert count(database) == before + 1, "of those who are not listened to one had been noted"
+    with database.read() as work:
+        event = read_event(searching.one(work, before).raw)  # type: ignore[union-attr]
+    assert (event.id.code, event.outcome) == ("110113", "4")
+    assert "failed too often" in event.description
+
+
+def test_who_is_not_known_is_refused_where_that_cannot_be_noted(tmp_path: Path) -> None:
+    made = a_trail(f"sqlite:///{tmp_path / 'trail.db'}")
+    (tmp_path / "readers").write_text("name:portal\n")
+    more = {"AUDIT_REPOSITORY_READERS": str(tmp_path / "readers"), "TLS_TRUST": "ca.pem", "TLS_CERTIFICATE": "n.pem"}
+    client = a_client(made, tmp_path, **more)
+    with closing(sqlite3.connect(tmp_path / "trail.db")) as connection:
+        connection.execute("DROP TABLE arr_record")
+
+    assert ask(client, REMOTE_ADDR="192.0.2.47").status_code == 403
 
 
 def test_a_system_on_the_list_reads_and_one_that_only_sends_does_not(guarded: FlaskClient) -> None:
