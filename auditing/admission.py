@@ -5,7 +5,8 @@ To send records is no right to read them, so a certificate that is trusted is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,10 @@ from common.caller import Caller
 from common.oauth import Verifier
 from common.settings import Settings
 from common.tls import PEER, Allowed, BadAllowList, Peer
+from common.tls.listed import listed
 from common.web.bearer import Refused, bearer, verifier
+
+log = logging.getLogger("portolan.auditing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class CannotAdmit(Exception):  # noqa: N818
 class Admission:
     """Decides who may read, as settings say."""
 
-    def __init__(self, verifies: Verifier | None, readers: Allowed | None, scope: str, *, everybody: bool) -> None:
+    def __init__(
+        self, verifies: Verifier | None, readers: Callable[[], Allowed] | None, scope: str, *, everybody: bool
+    ) -> None:
         self._verifies, self._readers, self._scope, self._everybody = verifies, readers, scope, everybody
 
     @classmethod
@@ -50,7 +56,7 @@ class Admission:
         readers = None
         if settings.audit_repository_readers:
             try:
-                readers = Allowed.from_file(settings.audit_repository_readers)
+                readers = listed(settings.audit_repository_readers, "readers of the audit trail", log)
             except OSError as error:
                 raise CannotAdmit(f"{settings.audit_repository_readers}: {error.strerror}") from error
             except BadAllowList as error:
@@ -73,7 +79,7 @@ class Admission:
     def admit(self, environ: Mapping[str, Any]) -> Reader:
         """Refused."""
         peer: Peer | None = environ.get(PEER)
-        if peer is not None and self._readers is not None and peer in self._readers:
+        if peer is not None and self._readers is not None and peer in self._readers():
             return Reader(peer.subject, f"sha256:{peer.fingerprint}")
         if self._verifies is not None:
             return of_caller(bearer(environ, self._verifies, self._scope).caller)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from common.followed import Followed
 from common.settings import Settings
 from common.soap.envelope import Envelope, own_blocks
 from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
+from common.tls.listed import listed
 from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, followed
 from common.xua.caller import read_caller
 from common.xua.header import has_token
@@ -75,7 +75,8 @@ def callers(settings: Settings, service: str, url: str) -> Callers:
     except BadIssuers as error:
         raise CannotIdentify(f"{settings.xua_issuers}: {error}") from error
     try:
-        systems = _systems(settings.xua_systems)
+        named = settings.xua_systems
+        systems: Callable[[], Allowed] = listed(named, "systems that act for themselves", log) if named else Allowed
     except OSError as error:
         raise CannotIdentify(f"{settings.xua_systems}: {error.strerror}") from error
     except BadAllowList as error:
@@ -90,16 +91,3 @@ def callers(settings: Settings, service: str, url: str) -> Callers:
         raise CannotIdentify(f"{place}: {error.strerror}") from error
     policy = Policy(issuers, audiences, settings.xua_skew, of_one_partner=settings.xua_replay == "certificate")
     return Callers(Verifier(policy, seen), systems, required=settings.xua == "required")
-
-
-def _systems(place: str) -> Callable[[], Allowed]:
-    """The systems that act for themselves, as their file is; nobody where there is none. OSError, BadAllowList."""
-    if not place:
-        return Allowed
-    return Followed(
-        "systems that act for themselves",
-        lambda: Allowed.from_file(place),
-        lambda: [Path(place)],
-        (OSError, BadAllowList),
-        log,
-    )

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +18,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flask.testing import FlaskClient
 from lxml import etree
 
+from auditing.admission import Admission
 from auditing.app import CannotReceive, create_app, see_that_it_can_receive
 from auditing.reading import read_event
 from auditing.search import Wanted
 from auditing.store import searching
 from common.db import Database
+from common.followed import Followed
 from common.settings import Settings, load
 from common.tls import PEER, Peer
+from common.tls import listed as following
+from common.web.bearer import Refused
 from console.commands.token import public_set, signed, signing_with
 from tests.unit.auditing.kit import OLD_FORM, a_patient, a_trail, an_event, fill, syslog
 
@@ -404,6 +409,25 @@ def test_who_is_not_known_is_refused_where_that_cannot_be_noted(tmp_path: Path) 
 def test_a_system_on_the_list_reads_and_one_that_only_sends_does_not(guarded: FlaskClient) -> None:
     assert ids(ask(guarded, **{PEER: Peer("CN=portal", "a" * 64, ("portal",))})) == [4]
     assert ask(guarded, **{PEER: Peer("CN=sender", "b" * 64, ("sender",))}).status_code == 401
+
+
+def test_the_list_of_readers_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, place = [0.0], tmp_path / "readers"
+    monkeypatch.setattr(following, "Followed", partial(Followed, now=lambda: clock[0]))
+    place.write_text("name:portal\n")
+    told = {"AUDIT_REPOSITORY_READERS": str(place), "TLS_TRUST": "ca.pem", "TLS_CERTIFICATE": "node.pem"}
+    admission = Admission.as_set(load({f"PORTOLAN_{name}": value for name, value in told.items()}))
+    portal, other = ({PEER: Peer(f"CN={name}", "a" * 64, (name,))} for name in ("portal", "other"))
+    assert admission.admit(portal).user == "CN=portal"
+
+    place.write_text("name:other\n")
+    clock[0] += 2
+    assert admission.admit(other).user == "CN=other"
+    with pytest.raises(Refused):
+        admission.admit(portal)
+    place.unlink()
+    clock[0] += 2
+    assert admission.admit(other).user == "CN=other", "a file that is gone for a moment takes nobody out"
 
 
 def test_with_nobody_who_may_read_there_is_nothing_to_read(database: Database, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from common.soap import faults
 from common.soap.envelope import read_envelope
 from common.soap.faults import SOAP, WSA, WSSE, WSU, SoapFault
 from common.tls import Peer
+from common.tls import listed as following
 from common.web import callers
 from common.web.callers import Callers, CannotIdentify
 from tests.xua import AUDIENCE, DOCTOR, Sts
@@ -102,7 +103,7 @@ def _known(folder: Path) -> Sts:
 
 def test_the_list_of_systems_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(callers, "Followed", partial(Followed, now=lambda: clock[0]))
+    monkeypatch.setattr(following, "Followed", partial(Followed, now=lambda: clock[0]))
     required = made(tmp_path, "required")
     assert asked(required, "", REPOSITORY) is None
 
