@@ -178,7 +178,12 @@ STARTED: Final = Other(
 )
 STOPPED: Final = Other("stopped", ACTIVITY, _dcm("110121", "Application Stop"), "E", 0, "It is stopped.")
 NOT_ADMITTED: Final = Other(
-    "not admitted", ALERT, _dcm("110126", "Node Authentication"), "E", 8, "A TLS connection is refused (ITI-19)."
+    "not admitted",
+    ALERT,
+    _dcm("110126", "Node Authentication"),
+    "E",
+    8,
+    "A TLS connection is refused, to us or by us (ITI-19).",
 )
 NOT_IDENTIFIED: Final = Other(
     "not identified",
