@@ -29,12 +29,16 @@ class Reader:
 
     user: str
     name: str = ""
+    alias: str = ""
     roles: tuple[Coded, ...] = ()
     purposes: tuple[Coded, ...] = ()
 
     def use(self, by: str, question: str, host: str, network: str, **more: Any) -> Use:
         """Their reading."""
-        return Use(self.user, by, question, host, self.name, network, roles=self.roles, purposes=self.purposes, **more)
+        return Use(
+            self.user, by, question, host, self.name, network, alias=self.alias, roles=self.roles,
+            purposes=self.purposes, **more,
+        )  # fmt: skip
 
 
 class CannotAdmit(Exception):  # noqa: N818
@@ -89,10 +93,12 @@ class Admission:
 
 
 def of_caller(caller: Caller) -> Reader:
-    """A user is `alias<user@issuer>` in records (ITI TF-2 3.40.4.2)."""
+    """A token's user is `aud<sub@iss>` in records (IUA, ITI-72); their name is told beside that."""
+    audience, subject = (next(iter(caller.others.get(name, ())), "") for name in ("aud", "sub"))
     return Reader(
         caller.user,
-        f"{caller.name}<{caller.user}@{caller.issuer}>",
+        f"{audience}<{subject or caller.user}@{caller.issuer}>",
+        caller.name,
         tuple(Coded(each.code, each.system, each.display) for each in caller.roles),
         tuple(Coded(each.code, each.system, each.display) for each in caller.purposes),
     )

@@ -29,6 +29,7 @@ class Use:
     host: str
     name: str = ""
     network: str = ""
+    alias: str = ""
     patient: str = ""
     roles: tuple[Coded, ...] = ()
     purposes: tuple[Coded, ...] = ()
@@ -50,7 +51,7 @@ def message(use: Use, trail: str) -> bytes:
         TRAIL_READ.action,
         _FAILED if use.refused else TRAIL_READ.outcome,
         (
-            Participant(use.user, True, name=use.name, network=use.network, roles=tuple(map(_code, use.roles))),
+            Participant(use.user, True, use.alias, use.name, network=use.network, roles=tuple(map(_code, use.roles))),
             Participant(use.by, False, process, network=use.host),
         ),
         _SOURCE,

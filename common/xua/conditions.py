@@ -20,6 +20,11 @@ from common.xua.vocabulary import BEARER, HOLDER_OF_KEY, ds, saml
 _METHODS: Final = (BEARER, HOLDER_OF_KEY)
 
 
+def address(told: str) -> str:
+    """An address of a service; one with a slash at its end is the one without."""
+    return told.strip().rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """One way in which the subject is confirmed; any of several will do (SAML 2.0 Core 2.4.1.1)."""
@@ -96,7 +101,7 @@ def read_conditions(assertion: etree._Element, longest: float) -> Conditions:
         since=max(since, issued),
         until=min(ends),
         audiences=tuple(
-            frozenset(text_of(each) for each in restriction.iterfind(saml("Audience")))
+            frozenset(address(text_of(each)) for each in restriction.iterfind(saml("Audience")))
             for restriction in conditions.iterfind(saml("AudienceRestriction"))
         ),
         confirmations=confirmations,
@@ -118,7 +123,7 @@ def _confirmations(subject: etree._Element) -> Iterator[Confirmation]:
             bearer,
             -inf if since is None else since,
             inf if until is None else until,
-            data.get("Recipient", "").strip(),
+            address(data.get("Recipient", "")),
             frozenset(_holders(data)),
         )
 

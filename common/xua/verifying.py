@@ -24,7 +24,7 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 from common.caller import Caller
 from common.soap import faults
 from common.xua.caller import TooMuch, read_caller, text_of
-from common.xua.conditions import Conditions, read_conditions
+from common.xua.conditions import Conditions, address, read_conditions
 from common.xua.header import check_timestamp, the_assertion
 from common.xua.issuers import Issuers
 from common.xua.refusal import refused
@@ -100,6 +100,7 @@ class Verifier:
     def __init__(self, policy: Policy, seen: Seen | None = None) -> None:
         """``seen`` is what other processes know as well."""
         self._policy = policy
+        self._audiences = frozenset(map(address, policy.audiences))
         self._seen = seen or Seen()
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[bytes, str], _Verified] = OrderedDict()
@@ -116,7 +117,7 @@ class Verifier:
         is_new = found is None or issuers.get(found.caller.issuer) != found.keys
         if found is None or is_new:  # whose keys were taken back is nobody's word
             found = self._verified(data, issuers, now)
-        found.conditions.check(now, self._policy.skew, self._policy.audiences, holder)
+        found.conditions.check(now, self._policy.skew, self._audiences, holder)
         if is_new:
             self._remember(name, found, now)
         return found.caller

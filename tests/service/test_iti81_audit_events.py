@@ -320,7 +320,9 @@ def test_a_bearer_of_the_right_token_reads_and_is_named(guarded: FlaskClient, da
     assert ids(ask(guarded, a_token())) == [4]
 
     who = newest(database).participants[0]
-    assert (who.user_id, who.name) == ("555000000001", f"P. Officer<555000000001@{ISSUER}>")
+    assert (who.user_id, who.name, who.alternative) == (
+        "555000000001", f"{URL}<555000000001@{ISSUER}>", "P. Officer",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,7 @@ TAKEN: dict[str, Change] = {
     ] and None,
     "several audiences": audiences(("https://domain.example", AUDIENCE, "https://other.example")),
     "several restrictions that are all met": audiences((AUDIENCE,), ("https://x.example", AUDIENCE)),
+    "an audience with a slash at its end": audiences((f"{AUDIENCE}/",)),
     "an audience in white space": audiences((f"\n   {AUDIENCE}\n  ",)),
     "no data of the confirmation": confirmed(f'<SubjectConfirmation Method="{BEARER}"/>'),
     "the right recipient": confirmed(bearer(f'Recipient="{AUDIENCE}"')),
@@ -314,6 +315,8 @@ def misplaced(made: Any) -> None:
 REFUSED: dict[str, tuple[Change, FaultKind]] = {
     "one of two restrictions not met": (audiences((AUDIENCE,), ("https://x.example",)), faults.INVALID_TOKEN),
     "a restriction without an audience": (audiences(()), faults.INVALID_TOKEN),
+    "an audience that only begins so": (audiences((f"{AUDIENCE}.evil.example",)), faults.INVALID_TOKEN),
+    "an audience of nothing but a slash": (audiences(("/",)), faults.INVALID_TOKEN),
     "an empty audience": (text("Audience", ""), faults.INVALID_TOKEN),
     "a condition that nobody knows": (in_conditions('<Condition xsi:type="hl7:Only"/>'), faults.INVALID_TOKEN),
     "another recipient": (confirmed(bearer('Recipient="https://elsewhere.example"')), faults.INVALID_TOKEN),
