@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -60,13 +61,22 @@ def received(message: bytes) -> tuple[Any, Any]:
     return root, root.find(f".//{{{WSSE}}}Security")
 
 
-def a_time(seconds: float) -> str:
-    return datetime.fromtimestamp(time.time() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def a_time(seconds: int) -> str:
+    """A time so many seconds from when it is used, which may be long after the tests were collected."""
+    return f"@{seconds}@"
+
+
+def timed(xml: str) -> str:
+    def at(found: re.Match[str]) -> str:
+        return datetime.fromtimestamp(time.time() + int(found[1]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return re.sub(r"@(-?\d+)@", at, xml)
 
 
 def a_part(xml: str) -> Any:
     """A piece of SAML."""
-    return etree.fromstring(f'<a xmlns="{SAML}" xmlns:ds="{DS}" xmlns:hl7="{HL7}" xmlns:xsi="{XSI}">{xml}</a>')[0]
+    declared = f'xmlns="{SAML}" xmlns:ds="{DS}" xmlns:hl7="{HL7}" xmlns:xsi="{XSI}"'
+    return etree.fromstring(f"<a {declared}>{timed(xml)}</a>")[0]
 
 
 # Signatures.
@@ -438,12 +448,12 @@ def test_empty_values_say_nothing_and_unknown_attributes_are_kept(sts: Sts, veri
 
 
 def in_header(verifier: Verifier, inside: str, at: float | None = None, after: str = "") -> Caller:
-    block = f'<w:Security xmlns:w="{WSSE}" xmlns:u="{WSU}" xmlns:ds="{DS}">{inside}</w:Security>{after}'
+    block = f'<w:Security xmlns:w="{WSSE}" xmlns:u="{WSU}" xmlns:ds="{DS}">{timed(inside)}</w:Security>{after}'
     message = f'<s:Envelope xmlns:s="{SOAP}"><s:Header>{block}</s:Header><s:Body><q/></s:Body></s:Envelope>'
     return verifier.verify(*received(message.encode()), time.time() if at is None else at)
 
 
-def stamp(created: float | None, expires: float | None) -> str:
+def stamp(created: int | None, expires: int | None) -> str:
     times = (("Created", created), ("Expires", expires))
     inside = "".join(f"<u:{name}>{a_time(at)}</u:{name}>" for name, at in times if at is not None)
     return f'<u:Timestamp u:Id="TS-1">{inside}</u:Timestamp>'
