@@ -93,5 +93,35 @@ def attempt(kind: Other, tried: Attempt, trail: str) -> bytes:
     return syslog_of(written(made, at), at, Origin(tried.host, "audit", process).fields, failed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did to the trail itself: who, by what, where, and what it was."""
+
+    user: str
+    by: str
+    host: str
+    told: str
+
+
+def deed(kind: Other, done: Deed, trail: str) -> bytes:
+    """A syslog message of it."""
+    at, process = _NOW(), str(os.getpid())
+    made = AuditMessage(
+        kind.event,
+        kind.action,
+        kind.outcome,
+        (
+            Participant(done.user, True, network=done.host),
+            Participant(done.by, False, process, network=done.host),
+        ),
+        _SOURCE,
+        (kind.type,) if kind.type is not None else (),
+        done.told,
+        (),
+        (Subject(trail, "2", "13", URI, name="Security Audit Log"),),
+    )
+    return syslog_of(written(made, at), at, Origin(done.host, "audit", process).fields, failed=False)
+
+
 def _code(told: Coded) -> Code:
     return Code(told.code, told.system or "unknown", told.display or told.code)

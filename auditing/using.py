@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from auditing.indexing import indexed
-from auditing.own import Attempt, Use, attempt, message
+from auditing.own import Attempt, Deed, Use, attempt, deed, message
 from auditing.store.records import Kept, Received, append
-from common.audit.events import Other
+from common.audit.events import TRAIL_ARCHIVED, Other
 from common.db import Database, decided
 
 
@@ -20,6 +20,11 @@ def note(database: Database, use: Use, trail: str) -> Kept:
 def note_attempt(database: Database, kind: Other, tried: Attempt, trail: str) -> Kept:
     """The same of somebody who is not let in."""
     return _kept(database, lambda: attempt(kind, tried, trail))
+
+
+def note_deed(database: Database, done: Deed, trail: str) -> Kept:
+    """That something was archived."""
+    return _kept(database, lambda: deed(TRAIL_ARCHIVED, done, trail))
 
 
 def _kept(database: Database, make: Callable[[], bytes]) -> Kept:

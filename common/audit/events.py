@@ -222,6 +222,14 @@ RULES_CHANGED: Final = Other(
     0,
     "A command changes who may do what, or keys and certificates.",
 )
+TRAIL_ARCHIVED: Final = Other(
+    "trail archived",
+    ALERT,
+    _dcm("110132", "Use of Restricted Function"),
+    "E",
+    0,
+    "The oldest records are taken out of an audit trail, into a file that is named with its hash.",
+)
 TRAIL_READ: Final = Other("trail read", LOG_USED, None, "R", 0, "Somebody reads audit records.")
 
 OTHERS: Final = (
@@ -233,6 +241,7 @@ OTHERS: Final = (
     NOT_UNDERSTOOD,
     TOO_OFTEN,
     RULES_CHANGED,
+    TRAIL_ARCHIVED,
     TRAIL_READ,
 )
 

@@ -87,7 +87,9 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         for name in TABLES:
             connection.execute(text(f"CREATE TABLE saved_{name} AS SELECT * FROM {name}"))
         found = (
-            connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'trigger'"))
+            connection.execute(
+                text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name <> 'arr_archive'")
+            )
             if database.is_sqlite
             else ()
         )
