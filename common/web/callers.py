@@ -59,7 +59,8 @@ class Callers:
                     self._verifier.check_timestamp(security, now)
                 if not self._required or (peer is not None and peer in self._systems()):
                     return None
-            return self._verifier.verify(root, security, now, peer.fingerprint if peer is not None else "")
+            shown = (peer.fingerprint, peer.key) if peer is not None else ()
+            return self._verifier.verify(root, security, now, *shown)
         except NotIdentified as refused:
             raise SoapFault(refused.kind, refused.told) from refused
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from math import inf
@@ -13,9 +11,10 @@ from lxml import etree
 
 from common.soap import faults
 from common.xua.caller import text_of
+from common.xua.holding import holders
 from common.xua.instants import instant
 from common.xua.refusal import NotIdentified, refused
-from common.xua.vocabulary import BEARER, HOLDER_OF_KEY, ds, saml
+from common.xua.vocabulary import BEARER, HOLDER_OF_KEY, saml
 
 _METHODS: Final = (BEARER, HOLDER_OF_KEY)
 
@@ -35,7 +34,9 @@ class Confirmation:
     recipient: str
     holders: frozenset[str]
 
-    def objection(self, now: float, skew: float, audiences: Collection[str], holder: str) -> NotIdentified | None:
+    def objection(
+        self, now: float, skew: float, audiences: Collection[str], presenter: frozenset[str]
+    ) -> NotIdentified | None:
         """Why the subject is not confirmed by it."""
         if now < self.since - skew:
             return refused(faults.INVALID_TOKEN, "The assertion's subject is not confirmed yet.")
@@ -43,8 +44,8 @@ class Confirmation:
             return refused(faults.INVALID_TOKEN, "The assertion has expired: its subject is confirmed no more.")
         if self.recipient and self.recipient not in audiences:
             return refused(faults.INVALID_TOKEN, "The assertion's recipient is another service.")
-        if not self.bearer and (not holder or holder not in self.holders):
-            told = "The assertion is bound to a certificate that is not this connection's."
+        if not self.bearer and self.holders.isdisjoint(presenter):
+            told = "The assertion is bound to a certificate, or a key, that is not this connection's."
             return refused(faults.FAILED_AUTHENTICATION, told)
         return None
 
@@ -63,7 +64,7 @@ class Conditions:
         """Whether whoever has the assertion may use it."""
         return any(each.bearer for each in self.confirmations)
 
-    def check(self, now: float, skew: float, audiences: Collection[str], holder: str) -> None:
+    def check(self, now: float, skew: float, audiences: Collection[str], presenter: frozenset[str]) -> None:
         """NotIdentified where it does not count now, here, for this one."""
         if now < self.since - skew:
             raise refused(faults.INVALID_TOKEN, "The assertion is not valid yet.")
@@ -71,7 +72,7 @@ class Conditions:
             raise refused(faults.INVALID_TOKEN, "The assertion has expired.")
         if not self.audiences or any(each.isdisjoint(audiences) for each in self.audiences):
             raise refused(faults.INVALID_TOKEN, "The assertion is not meant for this service.")
-        objections = [each.objection(now, skew, audiences, holder) for each in self.confirmations]
+        objections = [each.objection(now, skew, audiences, presenter) for each in self.confirmations]
         if None not in objections:
             raise next(each for each in objections if each is not None)
 
@@ -124,17 +125,8 @@ def _confirmations(subject: etree._Element) -> Iterator[Confirmation]:
             -inf if since is None else since,
             inf if until is None else until,
             address(data.get("Recipient", "")),
-            frozenset(_holders(data)),
+            frozenset(holders(data)),
         )
-
-
-def _holders(data: etree._Element) -> Iterator[str]:
-    """The SHA-256 of each certificate that an assertion is bound to (SAML 2.0 Holder-of-Key)."""
-    for certificate in data.iterfind(f"{ds('KeyInfo')}/{ds('X509Data')}/{ds('X509Certificate')}"):
-        try:
-            yield hashlib.sha256(binascii.a2b_base64(text_of(certificate))).hexdigest()
-        except ValueError:
-            continue
 
 
 def _time(element: etree._Element, name: str) -> float | None:

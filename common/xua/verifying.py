@@ -105,8 +105,12 @@ class Verifier:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[bytes, str], _Verified] = OrderedDict()
 
-    def verify(self, root: etree._Element, security: etree._Element | None, now: float, holder: str = "") -> Caller:
-        """Who asks; NotIdentified. ``holder`` is the SHA-256, in hex, of the certificate of whoever is connected."""
+    def verify(
+        self, root: etree._Element, security: etree._Element | None, now: float, holder: str = "", key: str = ""
+    ) -> Caller:
+        """Who asks; NotIdentified. ``holder`` and ``key`` are the SHA-256, in hex, of the certificate of whoever is
+        connected, and of its public key.
+        """
         if security is not None:
             self.check_timestamp(security, now)
         data = etree.tostring(the_assertion(root, security), with_tail=False)
@@ -117,7 +121,7 @@ class Verifier:
         is_new = found is None or issuers.get(found.caller.issuer) != found.keys
         if found is None or is_new:  # whose keys were taken back is nobody's word
             found = self._verified(data, issuers, now)
-        found.conditions.check(now, self._policy.skew, self._audiences, holder)
+        found.conditions.check(now, self._policy.skew, self._audiences, frozenset((holder, key)) - {""})
         if is_new:
             self._remember(name, found, now)
         return found.caller

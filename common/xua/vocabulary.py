@@ -9,6 +9,7 @@ from common.soap.faults import WSSE, WSU
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAML_1: Final = "urn:oasis:names:tc:SAML:1.0:assertion"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+DS11: Final = "http://www.w3.org/2009/xmldsig11#"
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 HOLDER_OF_KEY: Final = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"

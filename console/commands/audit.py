@@ -255,7 +255,7 @@ def show_record(record: int, raw: bool, as_json: bool) -> None:
         note(opened, current, "audit show", {"record": str(record)}, patient)
         left_out = tell_of_archives(opened)
     if found is None:
-        raise Failure(f"There is no record {record}.", left_out)
+        raise Failure(*filter(None, (f"There is no record {record}.", left_out)))
     if raw:
         sys.stdout.buffer.write(found.raw + b"\n")
         return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
 from common.soap import faults
 from common.soap.faults import SOAP, WSSE, WSU, FaultKind
 from common.soap.xml import XmlLimits, parse
+from common.tls import Peer
 from common.xua import Caller, Coded, NotIdentified, Policy, Verifier
-from common.xua.vocabulary import BEARER, DS, HOLDER_OF_KEY, SAML, SAML_1, ds, saml
+from common.xua.vocabulary import BEARER, DS, DS11, HOLDER_OF_KEY, SAML, SAML_1, ds, saml
 from console import development_ca, development_sts
 from tests.signed import EXCLUSIVE, How, by_hand
 from tests.xua import AUDIENCE, DOCTOR, ISSUER, Sts, a_message, as_base64
@@ -127,7 +129,7 @@ def test_an_elliptic_key_signs_as_well(tmp_path: Path) -> None:
         assert asked(verifier, made).user == DOCTOR.user
 
 
-def a_certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def a_certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sts")])
     now = datetime.now(UTC)
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -373,6 +375,75 @@ def test_a_key_holder_is_anybody_whom_one_of_its_confirmations_names(sts: Sts, v
     assert asked(verifier, made, holder=development_ca.fingerprint(portal)).user == DOCTOR.user
     assert fault_of(verifier, made, holder=development_ca.fingerprint(other)) is faults.FAILED_AUTHENTICATION
     assert fault_of(verifier, made) is faults.FAILED_AUTHENTICATION
+
+
+def _b64(number: int) -> str:
+    return base64.b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).decode()
+
+
+def key_infos(key: Any) -> Iterator[str]:
+    """The key itself, in each form."""
+    encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    yield f'<d:DEREncodedKeyValue xmlns:d="{DS11}">{base64.b64encode(encoded).decode()}</d:DEREncodedKeyValue>'
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        yield (
+            f"<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{_b64(numbers.n)}</ds:Modulus><ds:Exponent>{_b64(numbers.e)}"
+            "</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>"
+        )
+        return
+    point = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    yield (
+        f'<ds:KeyValue><d:ECKeyValue xmlns:d="{DS11}"><d:NamedCurve URI="urn:oid:1.2.840.10045.3.1.7"/><d:PublicKey>'
+        f"{base64.b64encode(point).decode()}</d:PublicKey></d:ECKeyValue></ds:KeyValue>"
+    )
+
+
+def holding(info: str) -> Change:
+    return confirmed(
+        f'<SubjectConfirmation Method="{HOLDER_OF_KEY}"><SubjectConfirmationData><ds:KeyInfo>{info}</ds:KeyInfo>'
+        "</SubjectConfirmationData></SubjectConfirmation>"
+    )
+
+
+def test_an_assertion_may_name_the_key_itself(sts: Sts, verifier: Verifier) -> None:
+    for key in ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048):
+        der = a_certificate(key).public_bytes(serialization.Encoding.DER)
+        mine, other = Peer.told({}, der), Peer("", "ab" * 32, (), "cd" * 32)
+        for info in key_infos(key.public_key()):
+            made = sts.sign(change=holding(info))
+            assert verifier.verify(*a_message(made), time.time(), mine.fingerprint, mine.key).user == DOCTOR.user
+            with pytest.raises(NotIdentified) as refused:
+                verifier.verify(*a_message(made), time.time(), other.fingerprint, other.key)
+            assert refused.value.kind is faults.FAILED_AUTHENTICATION
+
+
+ELLIPTIC_WRONG = (
+    f'<ds:KeyValue><d:ECKeyValue xmlns:d="{DS11}"><d:NamedCurve URI="urn:oid:1.3.132.0.34"/>'
+    "<d:PublicKey>BAAA</d:PublicKey></d:ECKeyValue></ds:KeyValue>"
+)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "",
+        "<ds:KeyName>portal</ds:KeyName>",
+        "<ds:X509Data><ds:X509Certificate>?</ds:X509Certificate></ds:X509Data>",
+        "<ds:KeyValue><ds:RSAKeyValue/></ds:KeyValue>",
+        "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>A</ds:Modulus><ds:Exponent/></ds:RSAKeyValue></ds:KeyValue>",
+        f'<ds:KeyValue><d:ECKeyValue xmlns:d="{DS11}"><d:NamedCurve URI="urn:x"/></d:ECKeyValue></ds:KeyValue>',
+        ELLIPTIC_WRONG,
+        f'<d:DEREncodedKeyValue xmlns:d="{DS11}">AAAA</d:DEREncodedKeyValue>',
+    ],
+)
+def test_what_names_no_key_binds_to_nobody(sts: Sts, verifier: Verifier, info: str) -> None:
+    made = sts.sign(change=holding(info))
+
+    for shown in ("", ""), ("ab" * 32, ""), ("ab" * 32, "cd" * 32):
+        with pytest.raises(NotIdentified) as refused:
+            verifier.verify(*a_message(made), time.time(), *shown)
+        assert refused.value.kind is faults.FAILED_AUTHENTICATION
 
 
 def test_clocks_may_differ_by_a_minute_and_no_more(sts: Sts, verifier: Verifier) -> None:
