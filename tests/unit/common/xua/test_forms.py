@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from lxml import etree
 
 from common.soap import faults
 from common.soap.faults import SOAP, WSSE, WSU, FaultKind
-from common.soap.xml import XmlLimits, parse
+from common.soap.xml import XmlLimits, XmlRefused, parse
 from common.tls import Peer
 from common.xua import Caller, Coded, NotIdentified, Policy, Verifier
 from common.xua.vocabulary import BEARER, DS, DS11, HOLDER_OF_KEY, SAML, SAML_1, ds, saml
@@ -626,3 +627,23 @@ def test_a_comment_in_what_was_signed_does_not_count(sts: Sts, verifier: Verifie
 
     root, header = received(message % (SOAP.encode(), WSSE.encode(), made))
     assert verifier.verify(root, header, time.time()).user == "admin.attacker"
+
+
+def test_x15_an_assertion_with_any_byte_changed_is_refused_or_says_the_same(sts: Sts, verifier: Verifier) -> None:
+    root, _ = a_message(sts.sign())
+    message = bytearray(etree.tostring(root))
+    right = verifier.verify(*received(bytes(message)), time.time())
+    begin, end = message.index(b":Security"), message.index(b"</s:Header>")
+    chance, taken = random.Random(7), 0
+    for at in range(begin, end, 7):
+        before = message[at]
+        message[at] = chance.choice([before ^ 1, before ^ 0x20, ord("<"), ord('"'), ord("&"), ord(" "), ord(":")])
+        try:
+            found = verifier.verify(*received(bytes(message)), time.time())
+        except (XmlRefused, NotIdentified):
+            pass
+        else:
+            assert found == right
+            taken += 1
+        message[at] = before
+    assert taken < (end - begin) // 7 // 2
