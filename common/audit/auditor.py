@@ -131,13 +131,19 @@ class Auditor:
 
     def not_admitted(self, address: str, told: str) -> None:
         """Record a connection that was refused; many at once are told of together."""
+        self._no_connection(told, Participant(address or "unknown", True, network=address), self._address())
+
+    def not_trusted(self, url: str, told: str) -> None:
+        """Record that we do not talk to whoever answers at an address."""
+        self._no_connection(told, Participant(url, False, network=host_of(url)), Subject(url, "2", "13", events.URI))
+
+    def _no_connection(self, told: str, other: Participant, address: Subject) -> None:
         more = self._refusals.more()
         if more is None:
             return
         description = f"{told} (and {more} more since)" if more else told
-        other = Participant(address or "unknown", True, network=address)
         try:
-            self.tell(events.NOT_ADMITTED, description, [other], [self._address()])
+            self.tell(events.NOT_ADMITTED, description, [other], [address])
         except SpoolFailed:
             log.error("a refused connection could not be recorded")
 
