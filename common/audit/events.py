@@ -87,6 +87,7 @@ _PATIENT_AND_SET: Final = (Kind.PATIENT, Kind.SUBMISSION_SET)
 _ASKED, _ANSWERED = Side.ASKED, Side.ANSWERED
 _NAMES: Final = {row.label: row.name.partition(",")[0] for row in TRANSACTIONS} | {
     "ITI-8": "Patient Identity Feed",
+    "ITI-31": "Patient Encounter Management",
     "ITI-44": "Patient Identity Feed HL7 V3",
     "ITI-64": "Notify XAD-PID Link Change",
 }
@@ -141,6 +142,7 @@ ROWS: Final = (
     *_pair("ITI-86", (PATIENT_RECORD, "D"), (PATIENT_RECORD, "D"), Kind.PATIENT, Kind.DOCUMENT, lasts="15"),
     *(row for event in ("A01", "A04", "A05") for row in _feed(f"ITI-8 {event}", "C", "MSH-10")),
     *_feed("ITI-8 A08", "U", "MSH-10"),
+    *(row for event in ("A02", "A03", "A11", "A12", "A13", "A38") for row in _feed(f"ITI-31 {event}", "U", "MSH-10")),
     *_feed("ITI-8 A40", "U", "MSH-10"),
     *_feed("ITI-64 A43", "U", "MSH-10"),
     *_feed(key_of(ITI_44_ADD), "C", "II"),

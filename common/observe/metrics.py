@@ -84,6 +84,13 @@ TABLE: Final = (
         "mostrecent",
     ),
     Row(Counter, "replica_reads_total", ("outcome",), "Stored queries that a replica answered, or why it did not."),
+    Row(
+        Counter,
+        "visit_events_total",
+        ("outcome",),
+        "Events of visits in patient feeds: noted, again (known from before), unmapped (at a place without a code), "
+        "refused (of a sender without the right).",
+    ),
     Row(Counter, "audit_records_total", ("outcome",), "Audit records received: kept, known from before, unreadable."),
     Row(Gauge, "audit_last_record_seconds", (), "When the last audit record was kept, since 1970.", "max"),
     Row(Gauge, "audit_verified", (), "Whether the audit trail was whole when last verified.", "mostrecent"),
@@ -287,6 +294,11 @@ def forwards(waiting: int, refused: int) -> None:
 def replica_read(outcome: str) -> None:
     """Count one question of a stored query: `replica`, or why the database itself was asked, `behind` or `away`."""
     _child("replica_reads_total", outcome).inc()
+
+
+def visit_event(outcome: str) -> None:
+    """Count one event of a visit: `noted`, `again`, `unmapped` or `refused`."""
+    _child("visit_events_total", outcome).inc()
 
 
 def audit_records(outcome: str, count: int) -> None:

@@ -15,9 +15,7 @@ from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
 from common.tls.listed import listed
 from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, followed
-from common.xua.caller import read_caller
 from common.xua.header import has_token
-from common.xua.vocabulary import ASSERTION
 
 log = logging.getLogger("portolan.xua")
 
@@ -36,13 +34,6 @@ class Callers:
     def system(self, peer: Peer | None, caller: Caller | None) -> Peer | None:
         """The peer, where it is a system that acts for itself."""
         return peer if caller is None and peer is not None and peer in self._systems() else None
-
-    def told(self, envelope: Envelope) -> Caller | None:
-        """The user of a message that was verified when it came, and has been kept since."""
-        found = [
-            each for block in own_blocks(envelope.header) if block.tag == SECURITY for each in block.iter(ASSERTION)
-        ]
-        return read_caller(found[0], 0.0) if self._verifier is not None and len(found) == 1 else None
 
     def identify(self, envelope: Envelope, peer: Peer | None) -> Caller | None:
         """The user; None where none is told of, and need not be. SoapFault."""
