@@ -61,7 +61,8 @@ class Provide:
         """The registry's own answer, or the repository's objections; ``who`` is judged, where access is decided."""
         with aside(Stage.PARSE):
             provided = read_provide(request)
-        account.current().submits(provided.submission_sets)
+        if (record := account.bound()) is not None:
+            record.submits(provided.submission_sets())
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
@@ -113,9 +114,10 @@ class Provide:
         assert provided.submit is not None  # a rule has seen to it
         with aside(Stage.SERIALISE):
             submission = submission_bytes(provided.submit)
+        sets = provided.submission_sets() if account.bound() is not None else ()
         try:
             response = self._registry.register(
-                submission, message_id=derived_message_id(message_id), sets=provided.submission_sets, who=who
+                submission, message_id=derived_message_id(message_id), sets=sets, who=who
             )
         except RegistryUnreachable:
             log.warning("the registry cannot be reached")

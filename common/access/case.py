@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from common.access.names import patient
+from common.access.names import asserted, patient
 from common.access.policy import AccessPolicy
 from common.access.values import Agreement, Consent, Document, Facts, Listed, Relationship, Right, What, Who, fits
 
@@ -103,7 +103,7 @@ class Case:
     def names_another_patient(self) -> bool:
         """Whether the assertion is about somebody else."""
         told = self.standing.who.patient_id
-        return bool(told and self.patient_id) and patient(told) not in {patient(each) for each in self.persons}
+        return bool(told and self.patient_id) and asserted(told) not in {patient(each) for each in self.persons}
 
     def is_marked(self, codes: tuple[str, ...]) -> bool:
         """Whether the document has one of these confidentiality codes."""

@@ -8,8 +8,8 @@ import re
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -212,14 +212,19 @@ _tally: Final = _Tally()
 stages.recorded_by(_tally.stages)
 
 
-@contextmanager
-def in_flight(service: str) -> Iterator[None]:
+class in_flight:  # noqa: N801 - to be read like a function; as a class it costs half as much, for every request
     """Count the block as a request being served."""
-    _tally.more(service, 1)
-    try:
-        yield
-    finally:
-        _tally.more(service, -1)
+
+    __slots__ = ("_service",)
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __enter__(self) -> None:
+        _tally.more(self._service, 1)
+
+    def __exit__(self, *_: object) -> None:
+        _tally.more(self._service, -1)
 
 
 def capacity(service: str, threads: int) -> None:

@@ -9,9 +9,9 @@ from lxml import etree
 
 from common.audit import events
 from common.audit.account import Account, Document, Judgement
-from common.audit.auditor import Node
 from common.audit.events import DESTINATION, OTHERS, ROWS, SOURCE, TABLE, Kind, Row, Side, key_of, outcome_of
 from common.audit.message import Source
+from common.audit.parties import Node
 from common.audit.records import Happened, records
 from common.standard.transactions import TRANSACTIONS
 from tests.unit.common.audit.kit import ASKER, OTHER, PATIENT, an_account, element
