@@ -37,7 +37,16 @@ _CONNECTIONS = 64  # more than a worker has threads, so that none waits or throw
 _ABSENT = frozenset({"NoSuchKey", "NoSuchUpload"})
 _FULL = frozenset({"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage"})
 _EMPTY = "InvalidRange"  # an object of no bytes has no beginning
-_PASSING = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
+_PASSING = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+    }
+)
 _TWISTED = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "InvalidDigest"})
 
 
