@@ -197,7 +197,9 @@ def test_what_arrived_is_settled_by_whoever_finds_it_and_is_the_same_object(buck
     assert bucket.kinds() == ["documents"]
 
 
-def test_a_mark_that_was_swept_elsewhere_takes_no_bytes_from_whoever_has_them(bucket: Bucket, store: S3Store) -> None:
+def test_d14_a_mark_that_was_swept_elsewhere_takes_no_bytes_from_whoever_has_them(
+    bucket: Bucket, store: S3Store
+) -> None:
     first, second = stored(store, "1.2.3"), stored(store, "1.2.4")
     for blob in (first, second):
         bucket.open().remove(blob.bare())
@@ -221,7 +223,7 @@ def test_removing_what_was_settled_meanwhile_takes_the_mark_alone(bucket: Bucket
     assert content_of(bucket.open(), bucket.open().find("1.2.3")[0]) == LETTER
 
 
-def test_a_damaged_mark_is_not_settled(bucket: Bucket, store: S3Store, damage: Callable[[Blob], None]) -> None:
+def test_d11_a_damaged_mark_is_not_settled(bucket: Bucket, store: S3Store, damage: Callable[[Blob], None]) -> None:
     blob = stored(store, "1.2.3")
     damage(blob)
     other = bucket.open()
@@ -234,7 +236,9 @@ def test_a_damaged_mark_is_not_settled(bucket: Bucket, store: S3Store, damage: C
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"PORTOLAN-DOCUMENT-2 of a later release"])
-def test_what_arrived_and_cannot_be_read_is_named_and_never_swept(bucket: Bucket, store: S3Store, data: bytes) -> None:
+def test_d5_what_arrived_and_cannot_be_read_is_named_and_never_swept(
+    bucket: Bucket, store: S3Store, data: bytes
+) -> None:
     blob = stored(store, "1.2.3")
     bucket.put(blob.locator, data)
     assert store.find("1.2.3") == []
@@ -244,7 +248,7 @@ def test_what_arrived_and_cannot_be_read_is_named_and_never_swept(bucket: Bucket
 
 
 @pytest.mark.parametrize("data", [b"", b"PORTOLAN-DOCUMENT-2 of a later release"])
-def test_a_settled_object_that_cannot_be_read_is_damage_and_can_be_buried(bucket: Bucket, data: bytes) -> None:
+def test_d11_a_settled_object_that_cannot_be_read_is_damage_and_can_be_buried(bucket: Bucket, data: bytes) -> None:
     blob = settled(bucket.open(), "1.2.3")
     bucket.put(blob.locator, data)
     store = bucket.open()
@@ -279,7 +283,7 @@ def test_a_process_that_remembers_a_document_hears_that_it_was_buried(bucket: Bu
     assert store.find("1.2.3") == []
 
 
-def test_what_0_1_0_has_settled_is_read_removed_and_buried_for_ever(bucket: Bucket) -> None:
+def test_d13_what_0_1_0_has_settled_is_read_removed_and_buried_for_ever(bucket: Bucket) -> None:
     for end in ("remove", "bury"):
         bucket.left_by_0_1_0("1.2.3", LETTER, is_settled=True)
         store = bucket.open()
@@ -299,7 +303,7 @@ def test_what_0_1_0_has_settled_is_read_removed_and_buried_for_ever(bucket: Buck
         assert bucket.kinds() == ([] if end == "remove" else ["documents"])
 
 
-def test_what_0_1_0_has_left_pending_is_settled_or_removed(bucket: Bucket, store: S3Store) -> None:
+def test_d13_what_0_1_0_has_left_pending_is_settled_or_removed(bucket: Bucket, store: S3Store) -> None:
     bucket.left_by_0_1_0("1.2.3", LETTER, is_settled=False)
     [blob] = store.pending(0)
     assert store.find("1.2.3") == [blob]

@@ -61,7 +61,7 @@ def test_an_object_that_was_cut_or_grew_is_found_out(content: bytes, length: int
 
 
 @pytest.mark.parametrize("content", CONTENTS)
-def test_a_release_that_reads_json_takes_it_for_damaged(content: bytes) -> None:
+def test_d13_a_release_that_reads_json_takes_it_for_damaged(content: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the kinds of ValueError differ by content
         json.loads(whole(a_blob(content), content))
 
