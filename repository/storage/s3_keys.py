@@ -21,8 +21,8 @@ another followed by a slash, which a store on a file system could not keep.
 Requests: a small document is 2 (a look for a tombstone, the mark), one of up to 5 MiB is 3 (data). An upload in parts
 adds 4 and one for each 5 MiB. Settling is 1 (the conditional put; a look at the mark or the data before it where they
 were not put a moment ago) and its share of a bulk removal of marks. Reading is 1; the first time 2 for a large one
-(description, data). Finding what is not settled is 4, two of them listings, and 1 or 2 for each mark. What is settled is
-one object if it is small, else two.
+(description, data). Finding what is not settled is 4, two of them listings, and 1 or 2 for each mark. What is settled
+is one object if it is small, else two.
 """
 
 from __future__ import annotations

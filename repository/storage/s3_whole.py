@@ -89,8 +89,7 @@ class WholeReader:
             raise Damaged("the stored bytes are not those that were acknowledged")
 
     def close(self) -> None:
-        """Let go of the bytes."""
-        self._content = b""
+        """Nothing is open; whoever reads on gets the bytes, and never a shorter document."""
 
     def __enter__(self) -> Self:
         return self
