@@ -5,7 +5,8 @@ To send records is no right to read them, so a certificate that is trusted is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,10 @@ from common.caller import Caller
 from common.oauth import Verifier
 from common.settings import Settings
 from common.tls import PEER, Allowed, BadAllowList, Peer
+from common.tls.listed import listed
 from common.web.bearer import Refused, bearer, verifier
+
+log = logging.getLogger("portolan.auditing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,16 @@ class Reader:
 
     user: str
     name: str = ""
+    alias: str = ""
     roles: tuple[Coded, ...] = ()
     purposes: tuple[Coded, ...] = ()
 
     def use(self, by: str, question: str, host: str, network: str, **more: Any) -> Use:
         """Their reading."""
-        return Use(self.user, by, question, host, self.name, network, roles=self.roles, purposes=self.purposes, **more)
+        return Use(
+            self.user, by, question, host, self.name, network, alias=self.alias, roles=self.roles,
+            purposes=self.purposes, **more,
+        )  # fmt: skip
 
 
 class CannotAdmit(Exception):  # noqa: N818
@@ -40,7 +48,9 @@ class CannotAdmit(Exception):  # noqa: N818
 class Admission:
     """Decides who may read, as settings say."""
 
-    def __init__(self, verifies: Verifier | None, readers: Allowed | None, scope: str, *, everybody: bool) -> None:
+    def __init__(
+        self, verifies: Verifier | None, readers: Callable[[], Allowed] | None, scope: str, *, everybody: bool
+    ) -> None:
         self._verifies, self._readers, self._scope, self._everybody = verifies, readers, scope, everybody
 
     @classmethod
@@ -50,7 +60,7 @@ class Admission:
         readers = None
         if settings.audit_repository_readers:
             try:
-                readers = Allowed.from_file(settings.audit_repository_readers)
+                readers = listed(settings.audit_repository_readers, "readers of the audit trail", log)
             except OSError as error:
                 raise CannotAdmit(f"{settings.audit_repository_readers}: {error.strerror}") from error
             except BadAllowList as error:
@@ -73,7 +83,7 @@ class Admission:
     def admit(self, environ: Mapping[str, Any]) -> Reader:
         """Refused."""
         peer: Peer | None = environ.get(PEER)
-        if peer is not None and self._readers is not None and peer in self._readers:
+        if peer is not None and self._readers is not None and peer in self._readers():
             return Reader(peer.subject, f"sha256:{peer.fingerprint}")
         if self._verifies is not None:
             return of_caller(bearer(environ, self._verifies, self._scope).caller)
@@ -83,10 +93,12 @@ class Admission:
 
 
 def of_caller(caller: Caller) -> Reader:
-    """A user is `alias<user@issuer>` in records (ITI TF-2 3.40.4.2)."""
+    """A token's user is `aud<sub@iss>` in records (IUA, ITI-72); their name is told beside that."""
+    audience, subject = (next(iter(caller.others.get(name, ())), "") for name in ("aud", "sub"))
     return Reader(
         caller.user,
-        f"{caller.name}<{caller.user}@{caller.issuer}>",
+        f"{audience}<{subject or caller.user}@{caller.issuer}>",
+        caller.name,
         tuple(Coded(each.code, each.system, each.display) for each in caller.roles),
         tuple(Coded(each.code, each.system, each.display) for each in caller.purposes),
     )

@@ -20,6 +20,7 @@ from auditing.routes import Routes, secure, serve
 from auditing.store.records import append
 from auditing.verified import watch
 from common.db import Database, open_database
+from common.followed import Followed
 from common.observe import metrics
 from common.observe.health import Health
 from common.settings import Settings
@@ -44,11 +45,14 @@ def open_store(settings: Settings) -> Database:
     )
 
 
-def the_signer(settings: Settings) -> Signer | None:
-    """What signs checkpoints, if anything does; OSError, BadKey."""
+def the_signer(settings: Settings) -> Callable[[], Signer] | None:
+    """What signs checkpoints, if anything does, as its file is; OSError, BadKey where that cannot be used at first."""
     if not settings.audit_repository_key:
         return None
-    return Signer.of_pem(Path(settings.audit_repository_key).read_bytes())
+    place = Path(settings.audit_repository_key)
+    return Followed(
+        "key of the audit trail", lambda: Signer.of_pem(place.read_bytes()), lambda: [place], (OSError, BadKey), log
+    )
 
 
 def the_checkpointer(settings: Settings, database: Database) -> Checkpointer | None:

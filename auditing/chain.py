@@ -87,8 +87,8 @@ class Signer:
     """Signs checkpoints (Ed25519)."""
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
-        self._private = private
-        self.witness = Witness(private.public_key())
+        self._private, self.public = private, private.public_key()
+        self.witness = Witness(self.public)
 
     @classmethod
     def of_pem(cls, pem: bytes) -> Signer:
@@ -107,37 +107,53 @@ class Signer:
 
 
 class Witness:
-    """Tells whether checkpoints are those of a key; it needs the public half only."""
+    """Tells whether checkpoints are those of a key, or of one of several; it needs the public halves only."""
 
-    def __init__(self, public: Ed25519PublicKey) -> None:
+    def __init__(self, public: Ed25519PublicKey, *others: Ed25519PublicKey) -> None:
         self._public = public
-        raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.name: Final = hashlib.sha256(raw).hexdigest()[:16]
+        self._keys: Final = {_name_of(key): key for key in (public, *others)}
+        self.name: Final = _name_of(public)
 
     @classmethod
-    def of_pem(cls, pem: bytes) -> Witness:
-        """From a public key, or from the private one; BadKey."""
-        if b"PRIVATE KEY" in pem:
-            return Signer.of_pem(pem).witness
-        try:
-            key = load_pem_public_key(pem)
-        except ValueError as error:
-            raise BadKey("it holds no public key as PEM") from error
-        if not isinstance(key, Ed25519PublicKey):
-            raise BadKey("its key is not of Ed25519")
-        return cls(key)
+    def of_pem(cls, pem: bytes, *others: bytes) -> Witness:
+        """From public keys, or from private ones; BadKey."""
+        return cls(*map(_public_of, (pem, *others)))
+
+    def knows(self, point: Checkpoint) -> bool:
+        """Whether a checkpoint names one of the keys."""
+        return point.key in self._keys
 
     def confirms(self, point: Checkpoint) -> bool:
-        """Whether the key signed exactly this."""
-        try:
-            self._public.verify(point.signature, _stated(point.number, point.hash, point.at))
-        except InvalidSignature:
-            return False
-        return True
+        """Whether one of the keys signed exactly this."""
+        return any(_is_signed(key, point) for key in self._keys.values())
 
     def pem(self) -> bytes:
         """The public key."""
         return self._public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _name_of(key: Ed25519PublicKey) -> str:
+    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def _public_of(pem: bytes) -> Ed25519PublicKey:
+    if b"PRIVATE KEY" in pem:
+        return Signer.of_pem(pem).public
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError as error:
+        raise BadKey("it holds no public key as PEM") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise BadKey("its key is not of Ed25519")
+    return key
+
+
+def _is_signed(key: Ed25519PublicKey, point: Checkpoint) -> bool:
+    try:
+        key.verify(point.signature, _stated(point.number, point.hash, point.at))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def new_key() -> tuple[bytes, bytes]:

@@ -35,7 +35,8 @@ class Pace:
 class Checkpointer:
     """Signs what is there; several may run at once, of whom one is first."""
 
-    def __init__(self, database: Database, signer: Signer, pace: Pace, file: Path | None = None) -> None:
+    def __init__(self, database: Database, signer: Callable[[], Signer], pace: Pace, file: Path | None = None) -> None:
+        """``signer`` is the one of now: its key may be changed while this runs."""
         self._database, self._signer, self._pace, self._file = database, signer, pace, file
 
     def look(self, now: float | None = None, *, whatever: bool = False) -> Checkpoint | None:
@@ -46,7 +47,7 @@ class Checkpointer:
             before = checkpoints.last(work)
         point = None
         if self._is_due(number, before, now) or (whatever and number > (before.number if before else 0)):
-            point = self._signer.sign(number, hashed, int(now * 1_000_000))
+            point = self._signer().sign(number, hashed, int(now * 1_000_000))
             checkpoint("trail.signed")
             if not checkpoints.add(self._database, point):
                 point = None

@@ -1,4 +1,4 @@
-"""The repository's own record: that the trail was read (Audit Log Used, DICOM PS3.15 A.5.3.3)."""
+"""The repository's own records: that the trail was read (DICOM PS3.15 A.5.3.3), or that somebody tried."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditing.event import Coded
-from common.audit.events import PATIENT_NUMBER, TRAIL_READ, URI
+from common.audit.events import PATIENT_NUMBER, TRAIL_READ, URI, Other
 from common.audit.message import RFC_3881, AuditMessage, Code, Participant, Source, Subject
 from common.audit.syslog import Clock, Origin, syslog_of
 from common.audit.writing import written
@@ -15,6 +15,7 @@ from common.audit.writing import written
 _SOURCE: Final = Source("portolan-audit")
 _QUERY: Final = Code("10", RFC_3881, "Search Criteria")
 _FAILED: Final = 8
+_ANONYMOUS: Final = "anonymous"
 _NOW: Final = Clock()
 
 
@@ -28,6 +29,7 @@ class Use:
     host: str
     name: str = ""
     network: str = ""
+    alias: str = ""
     patient: str = ""
     roles: tuple[Coded, ...] = ()
     purposes: tuple[Coded, ...] = ()
@@ -49,7 +51,7 @@ def message(use: Use, trail: str) -> bytes:
         TRAIL_READ.action,
         _FAILED if use.refused else TRAIL_READ.outcome,
         (
-            Participant(use.user, True, name=use.name, network=use.network, roles=tuple(map(_code, use.roles))),
+            Participant(use.user, True, use.alias, use.name, network=use.network, roles=tuple(map(_code, use.roles))),
             Participant(use.by, False, process, network=use.host),
         ),
         _SOURCE,
@@ -59,6 +61,66 @@ def message(use: Use, trail: str) -> bytes:
         tuple(subjects),
     )
     return syslog_of(written(told, at), at, Origin(use.host, "audit", process).fields, failed=bool(use.refused))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody who is not known, and is not let in: by which certificate, if any, from where, and why not."""
+
+    subject: str
+    network: str
+    host: str
+    told: str
+
+
+def attempt(kind: Other, tried: Attempt, trail: str) -> bytes:
+    """A syslog message of it; who it is was not said, or not truly."""
+    at, process = _NOW(), str(os.getpid())
+    made = AuditMessage(
+        kind.event,
+        kind.action,
+        kind.outcome,
+        (
+            Participant(_ANONYMOUS, True, name=tried.subject, network=tried.network),
+            Participant(trail, False, process, network=tried.host),
+        ),
+        _SOURCE,
+        (kind.type,) if kind.type is not None else (),
+        tried.told,
+        (),
+        (Subject(trail, "2", "13", URI),),
+    )
+    return syslog_of(written(made, at), at, Origin(tried.host, "audit", process).fields, failed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did to the trail itself: who, by what, where, and what it was."""
+
+    user: str
+    by: str
+    host: str
+    told: str
+
+
+def deed(kind: Other, done: Deed, trail: str) -> bytes:
+    """A syslog message of it."""
+    at, process = _NOW(), str(os.getpid())
+    made = AuditMessage(
+        kind.event,
+        kind.action,
+        kind.outcome,
+        (
+            Participant(done.user, True, network=done.host),
+            Participant(done.by, False, process, network=done.host),
+        ),
+        _SOURCE,
+        (kind.type,) if kind.type is not None else (),
+        done.told,
+        (),
+        (Subject(trail, "2", "13", URI, name="Security Audit Log"),),
+    )
+    return syslog_of(written(made, at), at, Origin(done.host, "audit", process).fields, failed=False)
 
 
 def _code(told: Coded) -> Code:

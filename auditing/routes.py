@@ -19,13 +19,18 @@ from auditing.event import Coded
 from auditing.fhir import answers
 from auditing.fhir.asking import BadQuestion, question
 from auditing.fhir.audit_event import Resource, audit_event, unreadable
+from auditing.own import Attempt
 from auditing.reading import Unreadable, read_event
 from auditing.store import searching
 from auditing.store.searching import Found
+from common.audit.events import NOT_IDENTIFIED, TOO_OFTEN, Other
 from common.db import Database, DatabaseError
-from common.observe import correlation
+from common.observe import correlation, metrics
 from common.settings import Settings
+from common.tls import PEER, Peer
 from common.web.bearer import Refused
+from common.web.pacing import Pacing, TooOften, client_of
+from common.web.sparing import Sparing, with_count
 
 log = logging.getLogger("portolan.auditing")
 
@@ -41,6 +46,7 @@ _MOST_FORM: Final = 64 * 1024
 _NOT_ALLOWED: Final = 405
 _UNREAD: Final = (400, 413)
 """Where the form may be what is wrong."""
+_NOT_LET_IN: Final = (401, 403)
 _FORM: Final = "application/x-www-form-urlencoded"
 _CODES: Final = {401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported",
                  413: "too-long", 503: "transient"}  # fmt: skip
@@ -49,8 +55,12 @@ _CODES: Final = {401: "login", 403: "forbidden", 404: "not-found", 405: "not-sup
 class Routes:
     """The requests of one address."""
 
-    def __init__(self, settings: Settings, database: Database, admission: Admission) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, admission: Admission, sparing: Sparing | None = None
+    ) -> None:
         self._settings, self._database, self._admission = settings, database, admission
+        self._sparing = sparing or Sparing()
+        self._pacing = Pacing.of(settings.client_rate, settings.client_burst, settings.client_failures)
         self._base = settings.audit_repository_url.rstrip("/")
 
     def search(self) -> Response:
@@ -85,13 +95,39 @@ class Routes:
         return self._answer(told)
 
     def _reader(self) -> Reader:
-        """Refused; who is known and lacks the right is noted in the trail, who is not known is told of in the log."""
+        """Refused, TooOften; who is known and lacks the right is noted in the trail, who is not once in a while."""
         try:
+            self._pacing.admit(request.environ)
             return self._admission.admit(request.environ)
+        except TooOften as often:
+            metrics.refused("audit")
+            self._note_attempt(TOO_OFTEN, often.reason)
+            raise
         except Refused as refused:
             if refused.caller is not None:
                 self._note(of_caller(refused.caller), request.path, "", refused.told)
+            elif refused.status in _NOT_LET_IN:
+                if request.environ.get("HTTP_AUTHORIZATION"):
+                    self._pacing.failed(request.environ)
+                self._note_attempt(NOT_IDENTIFIED, refused.told)
             raise
+
+    def _note_attempt(self, kind: Other, told: str) -> None:
+        """Whoever knocks gets nothing to see, so that they are refused even where that could not be noted."""
+        left_out = self._sparing.more(kind.name, client_of(request.environ))
+        if left_out is None:
+            return
+        peer = request.environ.get(PEER)
+        tried = Attempt(
+            peer.subject if isinstance(peer, Peer) else "",
+            request.environ.get("REMOTE_ADDR", ""),
+            socket.gethostname(),
+            with_count(told, left_out),
+        )
+        try:
+            using.note_attempt(self._database, kind, tried, self._base)
+        except DatabaseError as error:
+            log.error("an attempt to read the trail could not be noted: %s", error)
 
     def _note(self, reader: Reader, asked: str, patient: str, refused: str = "") -> None:
         """On disk before anything is shown."""
@@ -119,6 +155,10 @@ class Routes:
             response = self._answer(answers.outcome(_CODES.get(error.status, "forbidden"), error.told), error.status)
             if error.challenge:
                 response.headers["WWW-Authenticate"] = error.challenge
+            return response
+        if isinstance(error, TooOften):
+            response = self._answer(answers.outcome("throttled", error.reason), error.http_status)
+            response.headers["Retry-After"] = str(int(error.seconds) + 1)
             return response
         if isinstance(error, BadQuestion):
             return self._answer(answers.outcome(error.code, error.told), 400)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from auditing.chain import GENESIS, Checkpoint, Witness, link
+from auditing.chain import Checkpoint, Witness, link
 from auditing.indexing import indexed
-from auditing.store import checkpoints
+from auditing.store import archives, checkpoints
+from auditing.store.archives import Archive
 from auditing.store.records import the_head
 from auditing.store.walking import Walked, entries, entries_beyond, pages
 from common.db import Database
@@ -40,6 +41,8 @@ class Verdict:
     checkpoints: int = 0
     indexed: int = 0
     last: int = 0
+    archived: int = 0
+    """Up to which record the trail is in files; the walk begins behind it."""
     count: int = 0
     findings: list[Finding] = field(default_factory=list)
     chain_seconds: float = 0.0
@@ -73,12 +76,13 @@ class _Suspect:
 class _Chain:
     """The walk along the hashes."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, number: int, hashed: bytes) -> None:
+        """The last record that is archived, and its hash; or what is before the first of all."""
         self._verdict = verdict
-        self._previous: bytes | None = GENESIS
+        self._previous: bytes | None = hashed
         self._alternative: bytes | None = None
         self._earlier = b""
-        self._expected = 1
+        self._expected = number + 1
         self._suspects: list[_Suspect] = []
         self._bad: list[int] = []
 
@@ -190,7 +194,7 @@ class _Points:
         for point in points:
             self._verdict.checkpoints += 1
             if self._witness is not None and not self._witness.confirms(point):
-                foreign = point.key != self._witness.name
+                foreign = not self._witness.knows(point)
                 told = f"is signed by another key, {point.key[:16]!r}" if foreign else "is not signed by the key"
                 told = f"the checkpoint at record {point.number} {where} {told}"
                 self._verdict.add("signature", point.number, point.number, told)
@@ -200,6 +204,10 @@ class _Points:
     def begin(self) -> None:
         """All are there."""
         self._waiting.sort(key=lambda each: each[0].number, reverse=True)
+
+    def state(self, number: int, hashed: bytes) -> bool:
+        """Whether one of them states this of a record."""
+        return any((point.number, point.hash) == (number, hashed) for point, _ in self._waiting)
 
     def pass_by(self, rows: Sequence[Walked]) -> None:
         """Judge those at these records."""
@@ -245,11 +253,17 @@ def verify(
     points.begin()
     with database.read() as work:
         number, hashed = the_head(work)
-    chain = _Chain(verdict)
+        archived = archives.known(work)
+        oldest = archives.oldest(work)
+    verdict.archived, base = archives.end(archived)
+    verdict.last = verdict.archived
+    chain = _Chain(verdict, verdict.archived, base)
+    if archived:
+        _check_archives(archived, oldest, points, verdict)
     held: bytes | None = None
-    after = -(2**62)
+    after = verdict.archived if archived else -(2**62)
     began = time.perf_counter()
-    for rows in pages(database):
+    for rows in pages(database, verdict.archived if archived else None):
         chain.take(rows)
         points.pass_by(rows)
         ended = time.perf_counter()
@@ -278,6 +292,24 @@ def _in(database: Database) -> Iterator[Checkpoint]:
             return
         yield from found
         after = found[-1].number
+
+
+def _check_archives(archived: list[Archive], oldest: int | None, points: _Points, verdict: Verdict) -> None:
+    """Files follow on each other, a signed checkpoint states where they end, and what is in them is gone from here."""
+    expected = 1
+    for each in archived:
+        if each.first != expected or each.last < each.first:
+            told = f"the archive of records {each.first} to {each.last} does not follow on the one before"
+            verdict.add("archive", each.first, each.last, told)
+        if not points.state(each.last, each.hash):
+            told = f"no checkpoint states the hash at record {each.last}, with which {each.file} ends"
+            verdict.add("archive", each.last, each.last, told)
+        expected = each.last + 1
+    last = archived[-1]
+    points.pass_by([(last.last, 0, b"", last.hash)])
+    if oldest is not None and oldest <= last.last:
+        told = f"records from {oldest} on are archived, and still here: `portolan audit archive` takes them out"
+        verdict.add("archive", oldest, last.last, told)
 
 
 def _check_head(number: int, hashed: bytes, held: bytes | None, verdict: Verdict) -> None:

@@ -34,9 +34,12 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _audit_conflicts(settings)
     if settings.access != "off" and settings.xua == "off":
         yield "access is on, so xua must be optional or required: access is decided on who asks."
-    for name in ("access_policy", "access_listed"):
-        if getattr(settings, name) and settings.access == "off":
-            yield f"{name} is set, so access must be on."
+    if settings.access_listed and settings.access == "off":
+        yield "access_listed is set, so access must be on."
+    if settings.access_policy and settings.access == "off" and not settings.access_relationships_from_adt:
+        yield "access_policy is set, so access must be on, or access_relationships_from_adt."
+    if settings.access_relationships_from_adt != bool(settings.access_places):
+        yield "access_relationships_from_adt and access_places go together: one of them is set alone."
     if settings.max_document_bytes > settings.max_submission_bytes:
         yield (
             f"max_document_bytes ({show_size(settings.max_document_bytes)}) is more than max_submission_bytes "

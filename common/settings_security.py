@@ -96,6 +96,17 @@ class SecuritySettings:
         False,
         "Whether documents that the policy names under `listed` are listed without being given, instead of hidden.",
     )
+    access_relationships_from_adt: bool = setting(
+        boolean(),
+        False,
+        "Whether ADT messages at the Registry's listener open and close relationships of patients with organisations.",
+    )
+    access_places: str = setting(
+        text("a file"),
+        "",
+        "Which organisations are meant by the facilities that ADT messages name, TOML: a table `[organisations]` of "
+        '`PLACE = "ODS CODE"`.',
+    )
 
     audit: bool = setting(
         boolean(), False, "Whether every transaction is recorded for the audit repositories (ITI-20)."

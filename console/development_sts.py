@@ -17,8 +17,7 @@ from signxml.signer import XMLSigner
 
 from common.access import load_access_policy
 from common.caller import Coded
-from common.xua.caller import SAML
-from common.xua.verifying import BEARER, DS, HOLDER_OF_KEY
+from common.xua.vocabulary import BEARER, DS, HOLDER_OF_KEY, SAML
 
 SHIPPED_POLICY: Final = load_access_policy("")
 """Its name for the attribute that says why the glass is broken is the one that is written."""

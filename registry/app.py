@@ -6,17 +6,21 @@ from dataclasses import replace
 
 from flask import Flask
 
-from common.access import AccessPolicy, load_access_policy
+from common.access import AccessPolicy, Who, load_access_policy
+from common.access.places import load_places
 from common.audit.auditor import Auditor
 from common.codes import load as load_codes
 from common.db import Database, Reader, open_database, open_reader
+from common.mllp.sender import SENDER
 from common.observe import metrics
 from common.observe.health import Health
 from common.outbox.box import open_outbox
 from common.settings import Settings
+from common.web.asking import of_system
 from common.web.operations import operations
 from registry.access.acts import Access
 from registry.access.guard import Guard
+from registry.access.senders import Senders
 from registry.feed import Authority, Feed
 from registry.feed_v3 import FeedV3
 from registry.patients import Patients
@@ -27,6 +31,7 @@ from registry.remove import Remove
 from registry.routes import Routes, door
 from registry.search import Limits, Search
 from registry.update import Update
+from registry.visiting import Visits
 
 
 def affinity_domain(settings: Settings) -> AffinityDomain:
@@ -68,7 +73,18 @@ def create_feed(settings: Settings, database: Database, auditor: Auditor | None 
     domain = affinity_domain(settings)
     names = frozenset(filter(None, (name.strip() for name in settings.patient_namespaces.split(","))))
     authority = Authority(settings.patient_authority, names)
-    return Feed(Patients(database, domain), Relink(database, domain), authority, audit=auditor)
+    visits = None
+    if settings.access_relationships_from_adt:
+        policy = access_policy(settings)
+        senders = Senders(Guard(database, policy), _sender) if settings.access == "on" else None
+        visits = Visits(load_places(settings.access_places), policy.grace_days, senders)
+    return Feed(Patients(database, domain), Relink(database, domain, visits), authority, visits, audit=auditor)
+
+
+def _sender() -> Who:
+    """The system whose message is being carried out; nobody where it has shown no certificate."""
+    peer = SENDER.get().peer
+    return of_system(peer) if peer is not None else Who()
 
 
 def create_app(

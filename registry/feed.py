@@ -1,20 +1,31 @@
-"""ITI-8 and ITI-64: patient feeds in HL7 v2, a message in and its acknowledgement out (ITI TF-2 3.8, 3.64)."""
+"""ITI-8 and ITI-64: patient feeds in HL7 v2, a message in and its acknowledgement out (ITI TF-2 3.8, 3.64).
+
+Where relationships are made of ADT, messages about encounters (those of ITI-31) are taken as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from common.audit import account
 from common.clock import utc_now
+from common.db import Work
 from common.feeds.problem import Problem
 from common.feeds.v2 import MRG, PID, Audit, Event, Events
 from common.hl7.events import identifiers, message_id, only
 from common.hl7.identifiers import Identifier
 from common.hl7.message import Message
 from common.hl7.refusals import Condition, wrong
+from common.hl7.visits import read_visit
 from registry.patients import Patients
 from registry.relink import LinkChange, Relink
+from registry.rules.visits import EFFECTS
+from registry.visiting import Visits
+
+_KNOWN: Final = ("A01", "A04", "A05")
+"""Events by which a patient is made known (ITI TF-2 3.8.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +52,20 @@ class Feed:
         patients: Patients,
         relink: Relink,
         authority: Authority,
+        visits: Visits | None = None,
         *,
         audit: Audit | None = None,
         now: Callable[[], str] = utc_now,
     ) -> None:
+        """With ``visits`` messages about visits open and close relationships; others of them are taken for that."""
+        self._visits = visits
         self._patients = patients
         self._relink = relink
         self._authority = authority
+        moves = [each for each in EFFECTS if each not in _KNOWN] if visits is not None else []
         table = {
-            "A01": Event("ITI-8", self._known),
-            "A04": Event("ITI-8", self._known),
-            "A05": Event("ITI-8", self._known),
+            **dict.fromkeys(_KNOWN, Event("ITI-8", self._known)),
+            **dict.fromkeys(moves, Event("ITI-31", self._visited)),
             "A08": Event("ITI-8", self._demographics),
             "A40": Event("ITI-8", self._merged),
             "A43": Event("ITI-64", self._link_changed),
@@ -59,7 +73,22 @@ class Feed:
         self.answer = Events("registry", table, audit=audit, now=now).answer
 
     def _known(self, message: Message) -> Problem | None:
+        if self._visits is not None:
+            return self._visited(message)
         return self._patients.make_known([self._patient(message, "PID", 3, PID)])
+
+    def _visited(self, message: Message) -> Problem | None:
+        """What a message tells of a visit, with its other effects in one transaction (ITI TF-2 3.31 for its form)."""
+        assert self._visits is not None
+        patient_id, told = self._patient(message, "PID", 3, PID), read_visit(message)
+        given = identifiers(message, "PID", 3, PID)
+        local_ids = [each.cx() for each in given if each.oid and not self._authority.is_ours(each)]
+        visits, name = self._visits, message_id(message)
+
+        def note(work: Work, now: str) -> None:
+            visits.take(work, told, patient_id, message=name, local_ids=local_ids, now=now)
+
+        return self._patients.visited(patient_id, note, makes_known=message.event in _KNOWN)
 
     def _demographics(self, message: Message) -> Problem | None:
         """A registry keeps no demographics (ITI TF-2 3.8.4.1.3)."""

@@ -58,6 +58,22 @@ class Patients:
             feeding.make_known(work, patient_id, self._now())
             work.commit()
 
+    def visited(self, patient_id: str, note: Callable[[Work, str], None], *, makes_known: bool) -> Problem | None:
+        """As ``make_known`` for one patient, with whatever else their message tells, in one transaction."""
+        account.current().concerns(patient_id)
+        if problem := self._domain.patient_problem(patient_id):
+            return Problem(Side.SURVIVOR, Condition.UNKNOWN_KEY, problem)
+        decided(lambda: self._visited(patient_id, note, makes_known=makes_known))
+        return None
+
+    def _visited(self, patient_id: str, note: Callable[[Work, str], None], *, makes_known: bool) -> None:
+        with self._database.write() as work:
+            now = self._now()
+            if makes_known:
+                feeding.make_known(work, patient_id, now)
+            note(work, now)
+            work.commit()
+
     def merge(self, subsumed: str, survivor: str, message_id: str) -> Problem | None:
         """Everything of one patient becomes another's, in one transaction; the same message again changes nothing."""
         account.current().merges(subsumed, survivor)

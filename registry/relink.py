@@ -31,6 +31,7 @@ from registry.rules.effects import first_version
 from registry.rules.patients import unknown
 from registry.rules.relinking import inherited, torn
 from registry.store import registering, relinking, versions
+from registry.visiting import Visits
 
 log = logging.getLogger("portolan.patients")
 
@@ -54,10 +55,13 @@ class Relink:
         self,
         database: Database,
         domain: Domain,
+        visits: Visits | None = None,
         *,
         new_id: Callable[[], str] = new_uuid,
         now: Callable[[], str] = utc_now,
     ) -> None:
+        """With ``visits`` the visits that the local id has had move as well."""
+        self._visits = visits
         self._database = database
         self._domain = domain
         self._new_id = new_id
@@ -80,7 +84,10 @@ class Relink:
                 if problem := unknown(patient_id, found[patient_id], self._domain):
                     return Problem(side, Condition.UNKNOWN_KEY, f"the patient id cannot be used: {problem}")
             entries = relinking.entries_of(work, link.old, link.moving)
+            if self._visits is not None:
+                self._visits.relink(work, link.old, link.new, link.moving, link.local, self._now())
             if not entries:
+                work.commit()
                 return None  # nothing was registered with that local id, or it has moved already
             moving = relinking.around(work, {item.entry_uuid for item in entries})
             if link.old != link.new and (problems := list(torn(moving))):

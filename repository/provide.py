@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.access import Who
 from common.audit import account
 from common.ebxml.objects import Element
 from common.ebxml.provide import Provided, ProvidedEntry, complete, read_provide, submission_bytes
@@ -54,11 +55,14 @@ class Provide:
         self._repository_unique_id = repository_unique_id
         self._max_documents = max_documents
 
-    def provide(self, request: Element, intake: Intake, *, message_id: str | None) -> RegistryResponse:
-        """The registry's own answer, or the repository's objections."""
+    def provide(
+        self, request: Element, intake: Intake, *, message_id: str | None, who: Who | None = None
+    ) -> RegistryResponse:
+        """The registry's own answer, or the repository's objections; ``who`` is judged, where access is decided."""
         with aside(Stage.PARSE):
             provided = read_provide(request)
-        account.current().submits(provided.submission_sets)
+        if (record := account.bound()) is not None:
+            record.submits(provided.submission_sets())
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
@@ -77,7 +81,7 @@ class Provide:
             log.error("could not store: %s", error)
             self._drop(blobs)
             return _failure([storage_objection(error)])
-        return self._registered(received.provided, blobs, message_id)
+        return self._registered(received.provided, blobs, message_id, who)
 
     @staticmethod
     def _removed(received: _Received, number: int, error: Buried) -> Objection:
@@ -104,13 +108,16 @@ class Provide:
             complete(entry, sha1=sha1, size=size, repository_unique_id=self._repository_unique_id)
             metrics.document_bytes("in", size)
 
-    def _registered(self, provided: Provided, blobs: Sequence[Blob], message_id: str | None) -> RegistryResponse:
+    def _registered(
+        self, provided: Provided, blobs: Sequence[Blob], message_id: str | None, who: Who | None
+    ) -> RegistryResponse:
         assert provided.submit is not None  # a rule has seen to it
         with aside(Stage.SERIALISE):
             submission = submission_bytes(provided.submit)
+        sets = provided.submission_sets() if account.bound() is not None else ()
         try:
             response = self._registry.register(
-                submission, message_id=derived_message_id(message_id), sets=provided.submission_sets
+                submission, message_id=derived_message_id(message_id), sets=sets, who=who
             )
         except RegistryUnreachable:
             log.warning("the registry cannot be reached")

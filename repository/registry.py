@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from common.access import Who
+from common.access.asking import told
 from common.audit.spool import SpoolFailed
 from common.client.connections import NoAnswer, NotReached
 from common.client.errors import TooBusy
@@ -18,6 +20,7 @@ from common.faults import checkpoint
 from common.judging.queries import AT_ONCE, Queries, RegistryUnclear, quoted
 from common.model import AvailabilityStatus, DocumentEntry, RegistryError, RegistryResponse, Status
 from common.observe import correlation
+from common.soap.behalf import write_behalf
 from common.soap.faults import SoapFault
 from common.standard.errors import ErrorCode
 from common.standard.transactions import ITI_42, Transaction
@@ -59,16 +62,19 @@ class Registry(Queries):
         message_id: str | None,
         transaction: Transaction = ITI_42,
         sets: Iterable[tuple[str | None, str | None]] = (),
+        who: Who | None = None,
     ) -> RegistryResponse:
         """The registry's answer to ITI-42, or ITI-61; RegistryUnreachable, RegistryUnclear, RegistryBroke.
 
-        ``sets`` are the patient and the uniqueId of each SubmissionSet, for the record.
+        ``sets`` are the patient and the uniqueId of each SubmissionSet, for the record. ``who`` is whoever it is sent
+        for, where access is decided: what the submission refers to is judged for them.
         """
+        header = write_behalf(told(who)) if who is not None else b""
         try:
             with self._recorder.asking(transaction) as asking:
                 asking.account.submits(sets)
                 try:
-                    response = self._registered(submission, message_id, transaction)
+                    response = self._registered(submission, message_id, transaction, header)
                 except RegistryBroke as broke:
                     asking.answered(broke.response)
                     raise
@@ -77,10 +83,12 @@ class Registry(Queries):
         except SpoolFailed as error:
             raise RegistryUnclear(str(error)) from error
 
-    def _registered(self, submission: bytes, message_id: str | None, transaction: Transaction) -> RegistryResponse:
+    def _registered(
+        self, submission: bytes, message_id: str | None, transaction: Transaction, header: bytes
+    ) -> RegistryResponse:
         checkpoint("iti42.sent")
         try:
-            body = self._client.call(transaction, submission, message_id=message_id)
+            body = self._client.call(transaction, submission, message_id=message_id, header=header)
             if body.tag != n.REGISTRY_RESPONSE:
                 raise RegistryUnclear("what came back is no RegistryResponse")
             response = read_registry_response(body)

@@ -75,7 +75,8 @@ class Routes:
             return _not_told(unclear)
 
     def _provided(self, message: Message, intake: Intake) -> Reply:
-        response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id)
+        who = who_asks(message, self._reason) if self._access is not None else None
+        response = self._provide.provide(message.envelope.body, intake, message_id=message.envelope.message_id, who=who)
         return Reply((write_registry_response(response),), outcome=outcome(response))
 
     def _retrieved(self, message: Message, intake: Intake) -> Reply:

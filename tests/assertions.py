@@ -16,8 +16,7 @@ from signxml.signer import XMLSigner
 from common.soap import faults
 from common.soap.faults import FaultKind
 from common.xua import Coded
-from common.xua.caller import SAML
-from common.xua.verifying import DS
+from common.xua.vocabulary import DS, saml
 from console import development_ca, development_sts
 from tests.xua import DOCTOR, ISSUER, LONG, Sts, a_message
 
@@ -29,10 +28,6 @@ class Broken:
     what: str
     make: Callable[[Sts], Any]
     kind: FaultKind
-
-
-def saml(name: str) -> str:
-    return f"{{{SAML}}}{name}"
 
 
 def forged(assertion: Any) -> Any:

@@ -1,8 +1,9 @@
 """The trail's tables; all begin with ``arr_``, so that they may share a database with others.
 
 ``arr_record`` is the trail. ``arr_event`` and ``arr_term`` are what it is found by, made of its bytes, and checked
-against them by ``portolan audit verify``. Triggers refuse to change or delete a row of these: no lock against
-whoever owns the database, but against a slip. Times are microseconds since 1970.
+against them by ``portolan audit verify``. Triggers refuse to change or delete a row of these, but for the records that
+``arr_archive`` says are in a file: no lock against whoever owns the database, but against a slip. Times are
+microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -70,6 +71,18 @@ checkpoint: Final = Table(
     Column("at", BigInteger, nullable=False),
     Column("key", String, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+)
+
+# What was taken out of the trail: up to which record, from which on, the hash there, and in which file it is.
+archive: Final = Table(
+    "arr_archive",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("file", String, nullable=False),
+    Column("sha256", String, nullable=False),
 )
 
 KEPT: Final = (record, event, term, checkpoint)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from common.access.names import patient
+from common.access.names import asserted, patient
 from common.access.policy import AccessPolicy
 from common.access.values import Agreement, Consent, Document, Facts, Listed, Relationship, Right, What, Who, fits
 
@@ -103,7 +103,7 @@ class Case:
     def names_another_patient(self) -> bool:
         """Whether the assertion is about somebody else."""
         told = self.standing.who.patient_id
-        return bool(told and self.patient_id) and patient(told) not in {patient(each) for each in self.persons}
+        return bool(told and self.patient_id) and asserted(told) not in {patient(each) for each in self.persons}
 
     def is_marked(self, codes: tuple[str, ...]) -> bool:
         """Whether the document has one of these confidentiality codes."""
@@ -138,9 +138,13 @@ class Case:
     def _has_purpose(self, given: frozenset[str]) -> bool:
         return any(fits(purpose, each) for purpose in self.standing.who.purposes for each in given)
 
-    def consent(self) -> Consent | None:
-        """What the patient has said of this: of what fits the narrowest, and of those a refusal before a permission."""
-        fitting = [each for each in self.standing.facts.consents if self._is_about(each)]
+    def consent(self, *, explicit: bool = False) -> Consent | None:
+        """What the patient has said of this: of what fits the narrowest, and of those a refusal before a permission.
+
+        A permission that is but implied is none where it has to be ``explicit``.
+        """
+        given = (each for each in self.standing.facts.consents if not (explicit and each.permits and each.is_implied))
+        fitting = [each for each in given if self._is_about(each)]
         return min(fitting, key=lambda each: (-each.narrowness, each.permits), default=None)
 
     def _is_about(self, consent: Consent) -> bool:

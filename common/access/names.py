@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from common.standard.nhs import nhs_number_problem
+
 ODS: Final = "2.16.840.1.113883.2.1.3.2.4.19.1"
 ODS_SITE: Final = "2.16.840.1.113883.2.1.3.2.4.19.2"
 _ODS_URLS: Final = (
@@ -13,6 +15,11 @@ _ODS_URLS: Final = (
 )
 _CODE: Final = re.compile(r"[A-Z0-9]{3,10}\Z")
 LONGEST: Final = 256
+NHS_NUMBER: Final = "2.16.840.1.113883.2.1.4.1"
+_NHS_NUMBER_FORMS: Final = (
+    re.compile(r"(?:https://fhir\.nhs\.uk/Id/nhs-number[|/])?(\d{3}[ -]?\d{3}[ -]?\d{4})\Z", re.ASCII | re.IGNORECASE),
+    re.compile(rf"urn:oid:{re.escape(NHS_NUMBER)}[:.|](\d{{10}})\Z", re.ASCII),
+)
 
 
 def organisation(told: str) -> str:
@@ -76,3 +83,16 @@ def patient(cx: str) -> tuple[str, str]:
     parts = cx.strip().split("^")
     authority = parts[3].split("&") if len(parts) > 3 else []
     return parts[0].strip(), authority[1].strip() if len(authority) > 1 else ""
+
+
+def asserted(told: str) -> tuple[str, str]:
+    """The patient that an assertion or a token names: a CX, or an NHS Number in the forms in which people write it.
+
+    A number of ten digits without an authority is an NHS Number where its check digit says so.
+    """
+    number, authority = patient(told)
+    for form in _NHS_NUMBER_FORMS if authority in ("", NHS_NUMBER) else ():
+        if found := form.match(number):
+            digits = re.sub(r"[ -]", "", found[1])
+            return (digits, NHS_NUMBER) if nhs_number_problem(digits) is None else (number, authority)
+    return number, authority

@@ -163,7 +163,11 @@ CONSENTS: Final = Kind(
         Field("organisation", "For whom; everybody when empty.", _organisation),
         Field("purpose", "Purpose of use, CODE or CODE^SYSTEM; every one when empty.", _word),
         *_SPAN,
-        Field("basis", "explicit or implied.", _one_of("explicit", "implied")),
+        Field(
+            "basis",
+            "explicit or implied; explicit when empty. An implied one permits nothing where consent has to be given.",
+            _one_of("explicit", "implied"),
+        ),
         _SOURCE,
     ),
     makes_key=True,

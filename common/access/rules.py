@@ -66,7 +66,7 @@ def _is_not_consented_to(case: Case) -> bool:
     standing = case.standing
     if standing.care_setting in standing.policy.implied or case.opens("consent"):
         return False
-    said = case.consent()
+    said = case.consent(explicit=True)
     return said is None or not said.permits
 
 
@@ -118,7 +118,7 @@ RULES: Final = (
     Rule(
         "consent",
         False,
-        "Where consent is not implied by the care setting the patient has to have given it.",
+        "Where consent is not implied by the care setting the patient has to have given it, explicitly.",
         _is_not_consented_to,
     ),
     Rule("emergency", True, "In an emergency roles that may break the glass see what the policy opens.", _is_emergency),

@@ -145,7 +145,10 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a patient permits or refuses; each of type, organisation and purpose is any where it is empty."""
+    """What a patient permits or refuses; each of type, organisation and purpose is any where it is empty.
+
+    One that ``is_implied`` the patient has not given, but is taken to have.
+    """
 
     patient_id: str
     permits: bool
@@ -153,6 +156,7 @@ class Consent:
     organisation: str = ""
     purpose: str = ""
     span: Span = ALWAYS
+    is_implied: bool = False
 
     @property
     def narrowness(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -123,12 +122,15 @@ def bound() -> Account | None:
     return _current.get()
 
 
-@contextmanager
-def bind() -> Iterator[Account]:
+class bind:  # noqa: N801 - to be read like a function; as a class it costs half as much, for every request
     """A new account for the block."""
-    account = Account()
-    token = _current.set(account)
-    try:
-        yield account
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> Account:
+        account = Account()
+        self._token = _current.set(account)
+        return account
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from common.model import RegistryResponse
 from common.standard.transactions import Transaction
 
 _NONE: Final = "Failure"
+_DEEPEST: Final = 8
 
 
 class Audits(Protocol):
@@ -24,6 +26,10 @@ class Audits(Protocol):
 
     def asked(self, key: str, outcome: str, account: Account, url: str) -> None:
         """What came of asking somebody at an address."""
+        ...
+
+    def not_trusted(self, url: str, told: str) -> None:
+        """Whoever answers there is not who they should be (ITI TF-2 3.19.4.1.3)."""
         ...
 
 
@@ -38,6 +44,16 @@ class Asking:
         """This came back."""
         self.outcome = response.status.name.title().replace("_", "")
         self.account.problems += [error.code for error in response.errors]
+
+
+def is_of_a_certificate(error: BaseException) -> bool:
+    """Whether it came of a certificate that is not trusted, or is of another name."""
+    cause: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ if cause is not None else None
+    return False
 
 
 class Recorder:
@@ -59,6 +75,8 @@ class Recorder:
         except BaseException as error:
             if question.outcome == _NONE and not question.account.problems:
                 question.account.problems.append(type(error).__name__)
+            if is_of_a_certificate(error):
+                self._auditor.not_trusted(self._url, str(error))
             self._auditor.asked(key_of(transaction), question.outcome, question.account, self._url)
             raise
         self._auditor.asked(key_of(transaction), question.outcome, question.account, self._url)

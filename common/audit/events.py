@@ -87,6 +87,7 @@ _PATIENT_AND_SET: Final = (Kind.PATIENT, Kind.SUBMISSION_SET)
 _ASKED, _ANSWERED = Side.ASKED, Side.ANSWERED
 _NAMES: Final = {row.label: row.name.partition(",")[0] for row in TRANSACTIONS} | {
     "ITI-8": "Patient Identity Feed",
+    "ITI-31": "Patient Encounter Management",
     "ITI-44": "Patient Identity Feed HL7 V3",
     "ITI-64": "Notify XAD-PID Link Change",
 }
@@ -141,6 +142,7 @@ ROWS: Final = (
     *_pair("ITI-86", (PATIENT_RECORD, "D"), (PATIENT_RECORD, "D"), Kind.PATIENT, Kind.DOCUMENT, lasts="15"),
     *(row for event in ("A01", "A04", "A05") for row in _feed(f"ITI-8 {event}", "C", "MSH-10")),
     *_feed("ITI-8 A08", "U", "MSH-10"),
+    *(row for event in ("A02", "A03", "A11", "A12", "A13", "A38") for row in _feed(f"ITI-31 {event}", "U", "MSH-10")),
     *_feed("ITI-8 A40", "U", "MSH-10"),
     *_feed("ITI-64 A43", "U", "MSH-10"),
     *_feed(key_of(ITI_44_ADD), "C", "II"),
@@ -150,11 +152,13 @@ ROWS: Final = (
 """In a merge (A40, and its like in HL7 v3) the subsumed patient's record has the action D."""
 
 TABLE: Final = {(row.key, row.side): row for row in ROWS}
+ASKED: Final = {row.key: row for row in ROWS if row.side is Side.ASKED}
+ANSWERED: Final = {row.key: row for row in ROWS if row.side is Side.ANSWERED}
 
 
 def is_answered(key: str) -> bool:
     """Whether something is recorded under a key by whoever answers."""
-    return (key, Side.ANSWERED) in TABLE
+    return key in ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,12 @@ STARTED: Final = Other(
 )
 STOPPED: Final = Other("stopped", ACTIVITY, _dcm("110121", "Application Stop"), "E", 0, "It is stopped.")
 NOT_ADMITTED: Final = Other(
-    "not admitted", ALERT, _dcm("110126", "Node Authentication"), "E", 8, "A TLS connection is refused (ITI-19)."
+    "not admitted",
+    ALERT,
+    _dcm("110126", "Node Authentication"),
+    "E",
+    8,
+    "A TLS connection is refused, to us or by us (ITI-19).",
 )
 NOT_IDENTIFIED: Final = Other(
     "not identified",
@@ -186,7 +195,8 @@ NOT_IDENTIFIED: Final = Other(
     _dcm("110122", "Login"),
     "E",
     8,
-    "An assertion is refused (ITI-40), besides the transaction's own record.",
+    "An assertion is refused (ITI-40), besides the transaction's own record; or a bearer token is, or is missing "
+    "(ITI-72), of one client once a minute, with the number left out.",
 )
 EMERGENCY: Final = Other(
     "emergency",
@@ -199,6 +209,15 @@ EMERGENCY: Final = Other(
 NOT_UNDERSTOOD: Final = Other(
     "not understood", ALERT, None, "E", 4, "A message is refused of which it cannot be told what it asks for."
 )
+TOO_OFTEN: Final = Other(
+    "too often",
+    ALERT,
+    None,
+    "E",
+    4,
+    "A client asks, or fails to say who it is, more often than it may, and is not listened to (429); of one client "
+    "once a minute, with the number left out.",
+)
 RULES_CHANGED: Final = Other(
     "rules changed",
     ALERT,
@@ -206,6 +225,14 @@ RULES_CHANGED: Final = Other(
     "E",
     0,
     "A command changes who may do what, or keys and certificates.",
+)
+TRAIL_ARCHIVED: Final = Other(
+    "trail archived",
+    ALERT,
+    _dcm("110132", "Use of Restricted Function"),
+    "E",
+    0,
+    "The oldest records are taken out of an audit trail, into a file that is named with its hash.",
 )
 TRAIL_READ: Final = Other("trail read", LOG_USED, None, "R", 0, "Somebody reads audit records.")
 
@@ -216,7 +243,9 @@ OTHERS: Final = (
     NOT_IDENTIFIED,
     EMERGENCY,
     NOT_UNDERSTOOD,
+    TOO_OFTEN,
     RULES_CHANGED,
+    TRAIL_ARCHIVED,
     TRAIL_READ,
 )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from common.audit.auditor import Auditor, Node
+from common.audit.auditor import Auditor
 from common.audit.delivery import Connection
 from common.audit.message import Source
+from common.audit.parties import Node
 from common.audit.segments import Destination, folder_of
 from common.audit.sender import Portion, Sender
 from common.audit.spool import Bounds, Spool, Sync

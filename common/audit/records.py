@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 GOOD: Final = frozenset({"Success", "OK", "NF", "AA"})
 PARTLY: Final = "PartialSuccess"
 _AT_ONCE: Final = 1000
-_MOST_QUERY: Final = 256 * 1024
+MOST_QUERY: Final = 256 * 1024
 _MOST_QUERIES: Final = 4 * 1024 * 1024
 _MOST_PROBLEMS: Final = 20
 
@@ -59,19 +59,7 @@ def _outcomes(word: str) -> tuple[bool, ...]:
     return (word in GOOD,)
 
 
-def is_plain(row: Row, outcome: str, account: Account) -> bool:
-    """Whether there is one record, of a success, without anything that is out of the ordinary, as nearly always."""
-    return not (
-        outcome not in GOOD
-        or account.judgements
-        or account.documents
-        or account.objects
-        or account.subsumed
-        or len(account.patients) > 1
-    )
-
-
-def subjects_of(row: Row, account: Account, patient: str) -> list[Subject]:
+def _subjects(row: Row, account: Account, patient: str) -> list[Subject]:
     """The patient, the SubmissionSet, the query."""
     subjects = [_patient(row, account, patient)] if patient else []
     if account.submission_sets and Kind.SUBMISSION_SET in row.kinds:
@@ -83,7 +71,7 @@ def subjects_of(row: Row, account: Account, patient: str) -> list[Subject]:
 
 def _of_patient(happened: Happened, patient: str, good: bool) -> Iterator[AuditMessage]:
     row, account = happened.row, happened.account
-    subjects = subjects_of(row, account, patient)
+    subjects = _subjects(row, account, patient)
     if Kind.OBJECT in row.kinds and account.objects:
         mine = [name for name in account.objects if account.owners.get(name, patient) == patient]
         for part in _parts(mine):
@@ -123,7 +111,7 @@ def _patient(row: Row, account: Account, patient: str) -> Subject:
 def _query(row: Row, account: Account) -> Subject:
     query = account.query
     assert query is not None
-    most = min(_MOST_QUERY, _MOST_QUERIES // max(len(account.patients), 1))
+    most = min(MOST_QUERY, _MOST_QUERIES // max(len(account.patients), 1))
     details: list[Detail] = [("QueryEncoding", "UTF-8")]
     if account.home_community_id:
         details.append(("urn:ihe:iti:xca:2010:homeCommunityId", account.home_community_id))

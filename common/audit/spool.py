@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from common.audit.quick import QuickWriter
 from common.audit.segments import created, make_folder, size_of
 from common.faults import checkpoint
 from common.observe import metrics
@@ -56,6 +57,7 @@ class Spool:
         self._brief = brief
         self._folder, self._name, self._sync, self._bounds = folder, name, sync, bounds
         self._lock = threading.Lock()
+        self._writer = QuickWriter()
         self._syncing = threading.Lock()
         self._fd, self._end = -1, 0
         self._spare = -1
@@ -107,7 +109,7 @@ class Spool:
             try:
                 if self._fd < 0 or self._end + len(data) > self._bounds.segment:
                     self._turn_over()
-                if os.pwrite(self._fd, data, self._end) != len(data):
+                if self._writer.write(self._fd, data, self._end) != len(data):
                     raise OSError(0, "only a part of a record was written")
             except OSError as error:
                 self._abandon()

@@ -65,7 +65,11 @@ def syslog_of(xml: str, at: str, fields: str, *, failed: bool) -> bytes:
 
 def framed(xml: str, at: str, fields: str, *, failed: bool) -> bytes:
     """One frame: its length, a space, the message."""
-    message = syslog_of(xml, at, fields, failed=failed)
+    return in_frame(syslog_of(xml, at, fields, failed=failed))
+
+
+def in_frame(message: bytes) -> bytes:
+    """A syslog message in its frame."""
     return b"%d %b" % (len(message), message)
 
 

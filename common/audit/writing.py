@@ -7,7 +7,6 @@ base64 (DICOM PS3.15 A.5.1).
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +21,8 @@ LONGEST: Final = 2000
 _KINDS: Final = {"1": "End-user interface", "4": "Application server process"}
 
 
-def _value(text: str) -> str:
+def value(text: str) -> str:
+    """As it stands in an attribute or an element."""
     return _known(text) if len(text) < _SHORT else escape(text[:LONGEST])
 
 
@@ -31,10 +31,10 @@ _known = lru_cache(maxsize=4096)(escape)
 
 def _coded(tag: str, code: Code) -> str:
     if not code.xml:
-        display = f' displayName="{_value(code.display)}"' if code.display else ""
+        display = f' displayName="{value(code.display)}"' if code.display else ""
         code.xml = (
-            f'csd-code="{_value(code.code)}" codeSystemName="{_value(code.system)}"{display} '
-            f'originalText="{_value(code.text)}"'
+            f'csd-code="{value(code.code)}" codeSystemName="{value(code.system)}"{display} '
+            f'originalText="{value(code.text)}"'
         )
     return f"<{tag} {code.xml}/>"
 
@@ -48,53 +48,56 @@ def _participant(one: Participant) -> str:
 def _participant_anew(one: Participant) -> str:
     more = ""
     if one.alternative_id:
-        more += f' AlternativeUserID="{_value(one.alternative_id)}"'
+        more += f' AlternativeUserID="{value(one.alternative_id)}"'
     if one.name:
-        more += f' UserName="{_value(one.name)}"'
+        more += f' UserName="{value(one.name)}"'
     more += f' UserIsRequestor="{"true" if one.is_requestor else "false"}"'
     if one.network:
         kind = network_kind(one.network)
-        more += f' NetworkAccessPointID="{_value(one.network)}" NetworkAccessPointTypeCode="{kind}"'
+        more += f' NetworkAccessPointID="{value(one.network)}" NetworkAccessPointTypeCode="{kind}"'
     roles = "".join(_coded("RoleIDCode", role) for role in one.roles)
-    return f'<ActiveParticipant UserID="{_value(one.user_id)}"{more}>{roles}</ActiveParticipant>'
+    return f'<ActiveParticipant UserID="{value(one.user_id)}"{more}>{roles}</ActiveParticipant>'
 
 
 @lru_cache(maxsize=64)
 def _source(source: Source) -> str:
-    site = f' AuditEnterpriseSiteID="{_value(source.site)}"' if source.site else ""
+    site = f' AuditEnterpriseSiteID="{value(source.site)}"' if source.site else ""
     kind = _coded("AuditSourceTypeCode", Code(source.kind, DCM, _KINDS[source.kind]))
-    return f'<AuditSourceIdentification AuditSourceID="{_value(source.id)}"{site}>{kind}</AuditSourceIdentification>'
+    return f'<AuditSourceIdentification AuditSourceID="{value(source.id)}"{site}>{kind}</AuditSourceIdentification>'
 
 
 def _subject(one: Subject) -> str:
     cycle = f' ParticipantObjectDataLifeCycle="{one.life_cycle}"' if one.life_cycle else ""
-    query = f"<ParticipantObjectName>{_value(one.name)}</ParticipantObjectName>" if one.name else ""
+    query = f"<ParticipantObjectName>{value(one.name)}</ParticipantObjectName>" if one.name else ""
     if one.query is not None:
-        query = f"<ParticipantObjectQuery>{b64encode(one.query).decode('ascii')}</ParticipantObjectQuery>"
-    details = "".join(_detail(kind, value) for kind, value in one.details)
+        query = f"<ParticipantObjectQuery>{query_value(one.query)}</ParticipantObjectQuery>"
+    details = "".join(_detail(kind, text) for kind, text in one.details)
     return (
-        f'<ParticipantObjectIdentification ParticipantObjectID="{_value(one.id)}" '
+        f'<ParticipantObjectIdentification ParticipantObjectID="{value(one.id)}" '
         f'ParticipantObjectTypeCode="{one.type_code}" ParticipantObjectTypeCodeRole="{one.role}"{cycle}>'
         f"{_coded('ParticipantObjectIDTypeCode', one.id_type)}{query}{details}</ParticipantObjectIdentification>"
     )
 
 
 @lru_cache(maxsize=128)
-def _detail(kind: str, value: str) -> str:
-    told = b64encode(value[:LONGEST].encode("utf-8", "replace")).decode("ascii")
-    return f'<ParticipantObjectDetail type="{_value(kind)}" value="{told}"/>'
+def _detail(kind: str, text: str) -> str:
+    return f'<ParticipantObjectDetail type="{value(kind)}" value="{detail_value(text)}"/>'
+
+
+def detail_value(text: str) -> str:
+    """As it stands in a detail."""
+    return b64encode(text[:LONGEST].encode("utf-8", "replace")).decode("ascii")
+
+
+def query_value(query: bytes) -> str:
+    """As it stands in a query."""
+    return b64encode(query).decode("ascii")
 
 
 def written(message: AuditMessage, at: str) -> str:
     """The XML of a record that was made at a time (xs:dateTime)."""
     subjects = "".join([_subject(each) for each in message.subjects])
-    return f"{_begun(message.action, at, message.outcome)}{middle(message)}{subjects}</AuditMessage>"
-
-
-def written_around(known: str, action: str, at: str, subjects: Iterable[Subject]) -> str:
-    """As ``written``, of a success whose ``middle`` is known already."""
-    told = "".join([_subject(each) for each in subjects])
-    return f"{_begun(action, at, 0)}{known}{told}</AuditMessage>"
+    return f"{_begun(message.action, at, message.outcome)}{_middle(message)}{subjects}</AuditMessage>"
 
 
 def _begun(action: str, at: str, outcome: int) -> str:
@@ -104,12 +107,11 @@ def _begun(action: str, at: str, outcome: int) -> str:
     )
 
 
-def middle(message: AuditMessage) -> str:
-    """What does not depend on the time, nor on what was acted on: the same for all that one asks for in one way."""
+def _middle(message: AuditMessage) -> str:
     types = "".join([_coded("EventTypeCode", code) for code in message.types])
     described = ""
     if message.description:
-        described = f"<EventOutcomeDescription>{_value(message.description)}</EventOutcomeDescription>"
+        described = f"<EventOutcomeDescription>{value(message.description)}</EventOutcomeDescription>"
     purposes = "".join([_coded("PurposeOfUse", code) for code in message.purposes]) if message.purposes else ""
     participants = "".join([_participant(each) for each in message.participants])
     return (

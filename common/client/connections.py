@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlsplit
 
 from common.client.channel import Tls, context_of, readable
 from common.client.errors import NeighbourError, NoAnswer, NotReached
+from common.http.answer import BadAnswer, read_answer
 from common.tls import reason
 
 __all__ = ["Connections", "HttpAnswer", "NeighbourError", "NoAnswer", "NotReached"]
-
-_PIECE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +36,12 @@ class Connections:
         self._tls = tls
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname or "", parts.port
+        self._host, self._port = parts.hostname or "", parts.port or (443 if self._secure else 80)
         self._named = parts.netloc.rpartition("@")[2]
         self._path = parts.path + (f"?{parts.query}" if parts.query else "") or "/"
         self._connect_timeout, self._answer_timeout = connect_timeout, answer_timeout
         self._max_answer = max_answer
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[socket.socket] = []
         self._lock = threading.Lock()
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
@@ -57,9 +55,9 @@ class Connections:
             return self._first(body, headers)
         try:
             return self._exchange(kept, body, headers)
-        except (http.client.RemoteDisconnected, ConnectionError):
+        except ConnectionError:
             kept.close()
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise NoAnswer(type(error).__name__) from error
         try:
             return self._first(body, headers)
@@ -71,59 +69,58 @@ class Connections:
         connection = self._connected()
         try:
             return self._exchange(connection, body, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise NoAnswer(type(error).__name__) from error
 
-    def _kept(self) -> http.client.HTTPConnection | None:
+    def _kept(self) -> socket.socket | None:
         """A connection that was kept and that the neighbour has not closed meanwhile."""
         while True:
             with self._lock:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            if not readable(connection.sock):
+            if not readable(connection):
                 return connection
             connection.close()
 
-    def _connected(self) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection
-        if self._secure:
-            context = context_of(self._tls)
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._connect_timeout, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._connect_timeout)
+    def _connected(self) -> socket.socket:
         try:
-            connection.connect()
+            connection = socket.create_connection((self._host, self._port), self._connect_timeout)
+        except OSError as error:
+            raise NotReached(type(error).__name__) from error
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._secure:
+                connection = context_of(self._tls).wrap_socket(connection, server_hostname=self._host)
         except ssl.SSLError as error:
             connection.close()
             raise NotReached(f"no TLS: {reason(error)}") from error
         except OSError as error:
             connection.close()
             raise NotReached(type(error).__name__) from error
-        connection.sock.settimeout(self._answer_timeout)
+        connection.settimeout(self._answer_timeout)
         return connection
 
-    def _exchange(self, connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    def _exchange(self, connection: socket.socket, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         try:
             # In one piece: head and body apart would wake the neighbour twice.
-            connection.sock.sendall(self._head(headers, len(body)) + body)
-            response = http.client.HTTPResponse(connection.sock, method="POST")
-            response.begin()
-            data = self._read(response)
+            connection.sendall(self._head(headers, len(body)) + body)
+            answer = read_answer(connection.recv, self._max_answer)
         except TimeoutError as error:
             connection.close()
             raise NoAnswer("TimeoutError") from error
+        except BadAnswer as error:
+            connection.close()
+            raise NoAnswer(str(error)) from error
         except BaseException:
             connection.close()
             raise
-        if response.will_close:
-            connection.close()
-        else:
+        if answer.keep:
             with self._lock:
                 self._idle.append(connection)
-        return HttpAnswer(response.status, response.headers.get("Content-Type", ""), data)
+        else:
+            connection.close()
+        return HttpAnswer(answer.status, answer.fields.get("content-type", ""), answer.body)
 
     def _head(self, headers: Mapping[str, str], length: int) -> bytes:
         fields = {"Host": self._named, **headers, "Content-Length": str(length)}
@@ -131,16 +128,6 @@ class Connections:
         if any(not line.isprintable() for line in lines):
             raise ValueError("a field holds the end of a line")
         return "\r\n".join((f"POST {self._path} HTTP/1.1", *lines, "\r\n")).encode("latin-1")
-
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        parts: list[bytes] = []
-        total = 0
-        while piece := response.read(_PIECE):
-            total += len(piece)
-            if total > self._max_answer:
-                raise NoAnswer("the answer is too large")
-            parts.append(piece)
-        return b"".join(parts)
 
     def close(self) -> None:
         """Close what is kept."""

@@ -31,14 +31,20 @@ class SoapClient:
         self._connections = connections
         self._limits = limits
 
-    def call(self, transaction: Transaction, body: bytes, *, message_id: str | None = None) -> Element:
-        """The body of the answer; SoapFault, NotReached, TooBusy, or NoAnswer where what came back is no answer."""
+    def call(
+        self, transaction: Transaction, body: bytes, *, message_id: str | None = None, header: bytes = b""
+    ) -> Element:
+        """The body of the answer; SoapFault, NotReached, TooBusy, or NoAnswer where what came back is no answer.
+
+        ``header`` is one more header block.
+        """
         envelope = write_envelope(
             transaction.action,
             body,
             message_id=message_id or f"urn:uuid:{uuid4()}",
             to=self._url,
             reply_to=ANONYMOUS,
+            security=header,
         )
         headers = {
             "Content-Type": f'application/soap+xml; charset=UTF-8; action="{transaction.action}"',

@@ -35,8 +35,22 @@ class ProvidedEntry:
     unique_id: str
     mime_type: str
     object_type: str
-    hash: str | None
-    size: str | None
+    slots: dict[str, Element]
+
+    @property
+    def hash(self) -> str | None:
+        """The SHA-1 that the source gives, if it does."""
+        return self._value("hash")
+
+    @property
+    def size(self) -> str | None:
+        """The size that the source gives, if it does."""
+        return self._value("size")
+
+    def _value(self, name: str) -> str | None:
+        slot = self.slots.get(name)
+        values = slot_values(slot) if slot is not None else ()
+        return values[0] if values else None
 
     @property
     def is_stable(self) -> bool:
@@ -52,7 +66,6 @@ class Provided:
     entries: tuple[ProvidedEntry, ...]
     documents: tuple[tuple[str, Element], ...]
 
-    @property
     def submission_sets(self) -> list[tuple[str, str]]:
         """The patient and the uniqueId of each SubmissionSet."""
         objects = object_list(self.submit) if self.submit is not None else None
@@ -71,14 +84,24 @@ def read_provide(request: Element) -> Provided:
 
 
 def _entry(element: Element) -> ProvidedEntry:
+    slots: dict[str, Element] = {}
+    unique_id = ""
+    for child in element:
+        if child.tag == n.SLOT:
+            slots.setdefault(child.get("name", ""), child)
+        elif (
+            not unique_id
+            and child.tag == n.EXTERNAL_IDENTIFIER
+            and object_id(child.get("identificationScheme", "")) == _UNIQUE_ID
+        ):
+            unique_id = child.get("value", "").strip()
     return ProvidedEntry(
         element,
         object_id(element.get("id", "")),
-        _identifier(element, _UNIQUE_ID),
+        unique_id,
         element.get("mimeType", ""),
         object_id(element.get("objectType", "")),
-        _slot_value(element, "hash"),
-        _slot_value(element, "size"),
+        slots,
     )
 
 
@@ -89,20 +112,10 @@ def _identifier(element: Element, scheme: str) -> str:
     return ""
 
 
-def _slot(element: Element, name: str) -> Element | None:
-    return next((each for each in element if each.tag == n.SLOT and each.get("name") == name), None)
-
-
-def _slot_value(element: Element, name: str) -> str | None:
-    slot = _slot(element, name)
-    values = slot_values(slot) if slot is not None else ()
-    return values[0] if values else None
-
-
 def complete(entry: ProvidedEntry, *, sha1: str, size: int, repository_unique_id: str) -> None:
     """Set what the repository alone knows (ITI TF-2 3.41.4.1.3); what the source said of it gives way."""
     for name, value in (("hash", sha1), ("size", str(size)), ("repositoryUniqueId", repository_unique_id)):
-        slot = _slot(entry.element, name)
+        slot = entry.slots.get(name)
         if slot is None:
             # Slots stand first in the schema's order, so the beginning is always a right place.
             slot = etree.Element(n.SLOT, name=name)

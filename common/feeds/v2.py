@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from common.audit import account
 from common.audit.account import Account
-from common.audit.auditor import NOBODY, Asker
 from common.audit.events import NOT_UNDERSTOOD, Other, is_answered
+from common.audit.parties import NOBODY, Asker
 from common.audit.spool import SpoolFailed
 from common.clock import utc_now
 from common.db import told_of

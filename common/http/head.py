@@ -50,17 +50,20 @@ def read_head(data: bytes) -> Head:
     first = _LINE.fullmatch(line)
     if first is None:
         raise BadHead(400, "the request line is malformed")
-    fields = _fields(data, len(line))
+    fields = read_fields(data, len(line))
     method, target, minor = first[1].decode(), first[2].decode(), first[3]
     if minor == b"1" and "host" not in fields:
         raise BadHead(400, "the Host field is missing")
     path, query = _target(target)
     keep_alive = minor == b"1" and "close" not in fields.get("connection", "").lower()
     expects = fields.get("expect", "").lower() == "100-continue" and minor == b"1"
-    return Head(method, path, query, f"HTTP/1.{minor.decode()}", fields, _length(fields, minor), keep_alive, expects)
+    return Head(
+        method, path, query, f"HTTP/1.{minor.decode()}", fields, read_length(fields, minor), keep_alive, expects
+    )
 
 
-def _fields(data: bytes, start: int) -> dict[str, str]:
+def read_fields(data: bytes, start: int) -> dict[str, str]:
+    """The fields in a head from a place on, their names in lower case; BadHead."""
     fields: dict[str, str] = {}
     at, count = start, 0
     while at < len(data):
@@ -91,7 +94,7 @@ def _target(target: str) -> tuple[str, str]:
     return (unquote_to_bytes(path).decode("latin-1") if "%" in path else path), query
 
 
-def _length(fields: dict[str, str], minor: bytes) -> int | None:
+def read_length(fields: dict[str, str], minor: bytes) -> int | None:
     """How long the body is; both ways to say it at once are refused (RFC 9112 section 6.3)."""
     told, coding = fields.get("content-length"), fields.get("transfer-encoding")
     if coding is not None:

@@ -19,7 +19,10 @@ def caller_of(claims: Mapping[str, Any], scopes: Iterable[str]) -> Caller:
     extensions = _table(claims.get("extensions"))
     iua, bppc = _table(extensions.get("ihe_iua")), _table(extensions.get("ihe_bppc"))
     role, organisation = _selected(claims)
-    others = {"scope": tuple(scopes), "client_id": _texts(claims.get("client_id"))}
+    others = {
+        "scope": tuple(scopes),
+        **{name: _texts(claims.get(name)) for name in ("client_id", "aud", "sub")},
+    }
     return Caller(
         user=_text(claims.get("nhsid_useruid")) or _text(iua.get("person_id")) or _text(claims.get("sub")),
         issuer=_text(claims.get("iss")),

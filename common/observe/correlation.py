@@ -1,8 +1,6 @@
 """The correlation id that ties together all that one request leaves in the logs."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 from uuid import uuid4
@@ -34,11 +32,17 @@ def accepted(incoming: str | None) -> str:
     return incoming if harmless else new()
 
 
-@contextmanager
-def bind(correlation: str) -> Iterator[str]:
+class bind:  # noqa: N801 - to be read like a function; as a class it costs half as much, for every request
     """Make an id the current one for the block, and for what the block starts in this context."""
-    token = _current.set(correlation)
-    try:
-        yield correlation
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_correlation", "_token")
+
+    def __init__(self, correlation: str) -> None:
+        self._correlation = correlation
+
+    def __enter__(self) -> str:
+        self._token = _current.set(self._correlation)
+        return self._correlation
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -57,13 +57,13 @@ class Outbox:
         address: str,
         content_type: str,
         content: bytes,
+        asked: str,
     ) -> None:
         """Keep an answer: when this returns it is durable. NotKept, DatabaseError."""
         if len(content) > self._bounds.answer:
             raise NotKept(f"the answer has {len(content)} bytes; at most {self._bounds.answer} are kept")
-        self._store.keep(
-            Letter(message_id, digest, transaction, correlation, Kind(kind), outcome, address, content_type, content)
-        )
+        named = (message_id, digest, transaction, correlation, Kind(kind), outcome, address, content_type)
+        self._store.keep(Letter(*named, content, asked))
         if self._courier is not None:
             self._courier.wake()
 

@@ -56,8 +56,8 @@ class Carries(Protocol):
         ...
 
 
-Make = Callable[[str, bytes], Made]
-"""Answers a request that was kept: its Content-Type, and its bytes."""
+Make = Callable[[str, bytes, str], Made]
+"""Answers a request that was kept: its Content-Type, its bytes, and who asked."""
 
 
 class _BrokenOff(Exception):  # noqa: N818
@@ -234,7 +234,9 @@ class Courier:
         self._settled(lambda: self._store.retry(taken, 0, "the service was stopped", counted=False))
 
     def _made(self, letter: Letter) -> Made:
-        return self._make(letter.content_type, letter.content) if letter.kind is Kind.REQUEST else _Whole(letter)
+        if letter.kind is not Kind.REQUEST:
+            return _Whole(letter)
+        return self._make(letter.content_type, letter.content, letter.asked)
 
     def _failed(self, taken: Taken, reason: str, *, silent: bool = False) -> None:
         """Try again later, or give up; where nobody answers, other letters to the address wait for a while, too."""

@@ -26,7 +26,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One answer to be kept; ``digest`` tells two requests with one message id apart."""
+    """One answer to be kept; ``digest`` tells two requests with one message id apart.
+
+    ``asked`` is what has to be known of who asked, where it is made when it is sent.
+    """
 
     message_id: str
     digest: str
@@ -37,6 +40,7 @@ class Letter:
     address: str
     content_type: str
     content: bytes
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def _is_one_of(*states: str) -> ColumnElement[bool]:
 
 
 _given = ("service", "message_id", "digest", "transaction", "correlation", "kind", "outcome", "address")
-_content = ("content_type", "content", "size")
+_content = ("content_type", "content", "size", "asked")
 _KEEP: Final = Statement(
     insert(letter).values(
         {name: bindparam(name) for name in ("id", *_given, *_content)}
@@ -76,6 +76,7 @@ _TAKE: Final = Statement(
         *(letter.c[name] for name in _given[1:]),
         letter.c.content_type,
         letter.c.content,
+        letter.c.asked,
     )
 )
 _DUE: Final = Statement(
@@ -104,6 +105,7 @@ _END: Final = Statement(
         ended_at=now_ms(),
         # What has arrived is not kept: it holds patient data. What has not is for an operator to look at.
         content=case((bindparam("b_forget") == 1, null()), else_=letter.c.content),
+        asked=case((bindparam("b_forget") == 1, null()), else_=letter.c.asked),
     )
 )
 _POSTPONE: Final = Statement(
@@ -130,7 +132,14 @@ _REPLAY: Final = Statement(
 _DISCARD: Final = Statement(
     update(letter)
     .where(letter.c.id == bindparam("b_id"), _is_one_of(State.DEAD.value, State.WAITING.value))
-    .values(state=State.DISCARDED.value, reason=bindparam("reason"), content=null(), lease=null(), ended_at=now_ms())
+    .values(
+        state=State.DISCARDED.value,
+        reason=bindparam("reason"),
+        content=null(),
+        asked=null(),
+        lease=null(),
+        ended_at=now_ms(),
+    )
 )
 _COUNT: Final = Statement(
     select(letter.c.state, func.count(), now_ms() - func.min(letter.c.kept_at))
@@ -171,7 +180,7 @@ class Store:
         raise Conflict("the letter was kept and removed again and again")
 
     def _values(self, given: Letter) -> dict[str, Any]:
-        named = {name: getattr(given, name) for name in (*_given[1:], "content_type")}
+        named = {name: getattr(given, name) for name in (*_given[1:], "content_type", "asked")}
         return {
             **named,
             "id": secrets.token_hex(6),
@@ -293,7 +302,8 @@ class Store:
 def _taken(row: Row, token: str) -> Taken:
     name, tries, age, message_id, digest, transaction, correlation, kind, outcome, address = row[:10]
     content = zlib.decompress(row[11])
-    kept = Letter(message_id, digest, transaction, correlation, Kind(kind), outcome, address, row[10], content)
+    named = (message_id, digest, transaction, correlation, Kind(kind), outcome, address, row[10])
+    kept = Letter(*named, content, row[12] or "")
     return Taken(name, token, tries, int(age) / 1000, kept)
 
 

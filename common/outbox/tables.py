@@ -35,6 +35,7 @@ letter: Final = Table(
     Column("due_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Column("lease", String),
+    Column("asked", String),
     Index("outbox_letter_by_message", "service", "message_id", "digest", unique=True),
     Index("outbox_letter_by_state", "service", "state", "due_at"),
 )

@@ -12,6 +12,7 @@ SOAP = "http://www.w3.org/2003/05/soap-envelope"
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 ADDRESSING_FAULT_ACTION = f"{WSA}/fault"
 SOAP_FAULT_ACTION = f"{WSA}/soap/fault"
 
@@ -104,6 +105,12 @@ FAILED_AUTHENTICATION = FaultKind(
     FaultCode.SENDER, "The security token could not be authenticated.", _wsse("FailedAuthentication")
 )
 FAILED_CHECK = FaultKind(FaultCode.SENDER, "The signature is not valid.", _wsse("FailedCheck"))
+TOKEN_UNAVAILABLE = FaultKind(
+    FaultCode.SENDER, "A security token that is referred to is missing.", _wsse("SecurityTokenUnavailable")
+)
+MESSAGE_EXPIRED = FaultKind(FaultCode.SENDER, "The message has expired.", QName(WSU, "MessageExpired", "wsu"))
+OF_SECURITY = frozenset({WSSE, WSU})
+"""The namespaces of the subcodes that say that nobody was identified."""
 MISSING_ADDRESS = _invalid_header("MissingAddressInEPR", "An endpoint reference has no address.")
 ONLY_ANONYMOUS = _invalid_header(
     "OnlyAnonymousAddressSupported", "Answers are sent only in the HTTP response (anonymous address)."

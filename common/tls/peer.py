@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 PEER: Final = "portolan.peer"
 """The key of a WSGI environ under which a ``Peer`` stands, or None where nobody was asked; only with TLS."""
 
@@ -19,11 +23,15 @@ _KINDS: Final = ("sha256", "name")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A certificate: its subject as ``CN=…, O=…``, its SHA-256 in hex, and the names that it is of (RFC 6125)."""
+    """A certificate: its subject as ``CN=…, O=…``, its SHA-256 in hex, and the names that it is of (RFC 6125).
+
+    ``key`` is the SHA-256 of its public key; empty for a kind of key that is not known here.
+    """
 
     subject: str
     fingerprint: str
     names: tuple[str, ...] = ()
+    key: str = ""
 
     @classmethod
     def of(cls, connection: ssl.SSLSocket | ssl.SSLObject) -> Peer | None:
@@ -41,7 +49,16 @@ class Peer:
             ", ".join(f"{_SHORT.get(key, key)}={value}" for key, value in reversed(subject)),
             hashlib.sha256(der).hexdigest(),
             tuple(name.lower() for name in names),
+            _key_of(der),
         )
+
+
+def _key_of(der: bytes) -> str:
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+        return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return ""
 
 
 _SHORT: Final = {

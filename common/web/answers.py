@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from common.soap.envelope import envelope_parts
 from common.soap.faults import SoapFault, write_fault
 from common.soap.mtom_writer import MtomWriter
 from common.standard.transactions import Transaction
+from common.web import packing
 
 Pieces = Iterable[bytes]
 
@@ -142,8 +142,7 @@ def send(
 def _response(data: bytes, content_type: str, *, status: int = 200, packed: bool = False) -> HttpAnswer:
     headers = {CORRELATION: correlation.current(), "Content-Type": content_type}
     if packed and len(data) > _WORTH_PACKING:
-        packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-        data = packer.compress(data) + packer.flush()
+        data = packing.packed(data)
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     headers["Content-Length"] = str(len(data))
     return HttpAnswer(data, status, headers)

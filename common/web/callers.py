@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,10 +13,11 @@ from common.settings import Settings
 from common.soap.envelope import Envelope, own_blocks
 from common.soap.faults import INVALID_SECURITY, SoapFault
 from common.tls import Allowed, BadAllowList, Peer
+from common.tls.listed import listed
 from common.xua import SECURITY, BadIssuers, Caller, NotIdentified, Policy, Seen, Verifier, followed
-from common.xua.caller import SAML, read_caller
+from common.xua.header import has_token
 
-ASSERTION: Final = f"{{{SAML}}}Assertion"
+log = logging.getLogger("portolan.xua")
 
 
 class CannotIdentify(Exception):  # noqa: N818
@@ -25,21 +27,13 @@ class CannotIdentify(Exception):  # noqa: N818
 class Callers:
     """Identifies callers, as settings ask for; ``understood`` are the header blocks that are dealt with here."""
 
-    def __init__(self, verifier: Verifier | None, systems: Allowed, *, required: bool) -> None:
+    def __init__(self, verifier: Verifier | None, systems: Callable[[], Allowed], *, required: bool) -> None:
         self._verifier, self._systems, self._required = verifier, systems, required
         self.understood: Final[Collection[str]] = (SECURITY,) if verifier is not None else ()
 
     def system(self, peer: Peer | None, caller: Caller | None) -> Peer | None:
         """The peer, where it is a system that acts for itself."""
-        listed = bool(self._systems.fingerprints or self._systems.names)
-        return peer if caller is None and listed and peer is not None and peer in self._systems else None
-
-    def told(self, envelope: Envelope) -> Caller | None:
-        """The user of a message that was verified when it came, and has been kept since."""
-        found = [
-            each for block in own_blocks(envelope.header) if block.tag == SECURITY for each in block.iter(ASSERTION)
-        ]
-        return read_caller(found[0], 0.0) if self._verifier is not None and len(found) == 1 else None
+        return peer if caller is None and peer is not None and peer in self._systems() else None
 
     def identify(self, envelope: Envelope, peer: Peer | None) -> Caller | None:
         """The user; None where none is told of, and need not be. SoapFault."""
@@ -48,12 +42,16 @@ class Callers:
         headers = [block for block in own_blocks(envelope.header) if block.tag == SECURITY]
         if len(headers) > 1:
             raise SoapFault(INVALID_SECURITY, "There is more than one wsse:Security header.")
-        if not headers and (not self._required or (peer is not None and peer in self._systems)):
-            return None
-        security = headers[0] if headers else None
+        now, security = time.time(), headers[0] if headers else None
         root = envelope.body.getroottree().getroot()
         try:
-            return self._verifier.verify(root, security, time.time(), peer.fingerprint if peer is not None else "")
+            if security is None or not has_token(security):
+                if security is not None:
+                    self._verifier.check_timestamp(security, now)
+                if not self._required or (peer is not None and peer in self._systems()):
+                    return None
+            shown = (peer.fingerprint, peer.key) if peer is not None else ()
+            return self._verifier.verify(root, security, now, *shown)
         except NotIdentified as refused:
             raise SoapFault(refused.kind, refused.told) from refused
 
@@ -61,7 +59,7 @@ class Callers:
 def callers(settings: Settings, service: str, url: str) -> Callers:
     """As settings say, for a service at this address; CannotIdentify."""
     if settings.xua == "off":
-        return Callers(None, Allowed(), required=False)
+        return Callers(None, Allowed, required=False)
     try:
         issuers = followed(Path(settings.xua_issuers))
     except OSError as error:
@@ -69,7 +67,8 @@ def callers(settings: Settings, service: str, url: str) -> Callers:
     except BadIssuers as error:
         raise CannotIdentify(f"{settings.xua_issuers}: {error}") from error
     try:
-        systems = Allowed.from_file(settings.xua_systems) if settings.xua_systems else Allowed()
+        named = settings.xua_systems
+        systems: Callable[[], Allowed] = listed(named, "systems that act for themselves", log) if named else Allowed
     except OSError as error:
         raise CannotIdentify(f"{settings.xua_systems}: {error.strerror}") from error
     except BadAllowList as error:

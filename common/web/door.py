@@ -41,6 +41,7 @@ from common.web.elsewhere import (
     keep_request,
     prepared,
 )
+from common.web.kept import Asked, read_asked
 from common.web.message import Message, content_type_of, open_envelope, refused, transaction_of
 from common.web.pacing import Pacing, TooOften
 from common.web.recording import Audit, Heard, Recording
@@ -177,7 +178,7 @@ class Door:
         endpoint = message.way.reply
         if message.transaction in self._address.large:
             if not endpoint.is_nowhere:
-                keep_request(self._kept_in(), message, endpoint)
+                keep_request(self._kept_in(), message, endpoint, Asked(heard.peer, heard.address, message.caller))
             return accepted(), "Accepted"
         reply = self._carried_out(message, parts, heard)
         if endpoint.is_nowhere:
@@ -212,21 +213,26 @@ class Door:
             response.headers["Retry-After"] = str(int(fault.seconds) + 1)
         return response
 
-    def prepared(self, content_type: str, data: bytes) -> Prepared:
+    def prepared(self, content_type: str, data: bytes, asked: str) -> Prepared:
         """Answer a request that was kept, now that the answer is wanted."""
-        # Who asks was verified when it came; by now the assertion may have expired.
+        # Who asks was verified when it came; by now the assertion may have expired. Whether a system may act for
+        # itself, and what anybody may do, is decided now.
         envelope = open_envelope(data, None, self._xml, self._callers.understood)
+        came = read_asked(asked) if asked else Asked()
         message = Message(
             transaction_of(envelope, self._served),
             envelope,
             content_type == MTOM_REQUEST,
             way_of(envelope),
-            self._callers.told(envelope),
+            came.caller,
+            self._callers.system(came.peer, came.caller),
         )
         way = message.way
         assert way is not None  # else it would not have been kept
         heard = Heard(
             message.transaction.label,
+            peer=came.peer,
+            address=came.address,
             transaction=message.transaction,
             envelope=envelope,
             way=way,

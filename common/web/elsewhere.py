@@ -20,6 +20,7 @@ from common.soap.addressing import Endpoint, Way
 from common.soap.envelope import Envelope
 from common.soap.faults import SoapFault
 from common.web.answers import CORRELATION, HttpAnswer, Reply, send, send_fault
+from common.web.kept import Asked
 from common.web.message import Message
 
 log = logging.getLogger("portolan.door")
@@ -52,8 +53,9 @@ class Outbox(Protocol):
         address: str,
         content_type: str,
         content: bytes,
+        asked: str,
     ) -> None:
-        """Keep it durably, or raise."""
+        """Keep it durably, or raise; ``asked`` is whatever has to be known of who asked when it is answered."""
         ...
 
 
@@ -95,21 +97,28 @@ def keep_fault(outbox: Outbox, envelope: Envelope, endpoint: Endpoint, label: st
     _keep(outbox, envelope, endpoint, label, "fault", "Fault", send_fault(fault, endpoint=endpoint))
 
 
-def keep_request(outbox: Outbox, message: Message, endpoint: Endpoint) -> None:
+def keep_request(outbox: Outbox, message: Message, endpoint: Endpoint, asked: Asked) -> None:
     """Keep a request whose answer is too large to be kept; it is carried out when the answer is sent."""
     root = etree.tostring(message.envelope.body.getroottree(), encoding="UTF-8", xml_declaration=True)
     kind = MTOM_REQUEST if message.mtom else SIMPLE_REQUEST
     request = HttpAnswer(root, 200, {"Content-Type": kind})
-    _keep(outbox, message.envelope, endpoint, message.transaction.label, "request", "Accepted", request)
+    _keep(outbox, message.envelope, endpoint, message.transaction.label, "request", "Accepted", request, asked)
 
 
 def _keep(
-    outbox: Outbox, envelope: Envelope, endpoint: Endpoint, label: str, kind: str, outcome: str, response: HttpAnswer
+    outbox: Outbox,
+    envelope: Envelope,
+    endpoint: Endpoint,
+    label: str,
+    kind: str,
+    outcome: str,
+    response: HttpAnswer,
+    asked: Asked | None = None,
 ) -> None:
     try:
         outbox.keep(
             message_id=envelope.message_id or "",
-            digest=_digest(envelope, endpoint),
+            digest=_digest(envelope, endpoint, asked),
             transaction=label,
             correlation=correlation.current(),
             kind=kind,
@@ -117,6 +126,7 @@ def _keep(
             address=endpoint.address,
             content_type=response.headers["Content-Type"],
             content=response.whole(),
+            asked=asked.written() if asked is not None else "",
         )
     except Exception as error:
         log.exception("an answer could not be kept")
@@ -124,10 +134,11 @@ def _keep(
         raise NotAnswerable(faults.RECEIVER, told) from error
 
 
-def _digest(envelope: Envelope, endpoint: Endpoint) -> str:
-    """What tells a request that is sent again from another with the same id."""
+def _digest(envelope: Envelope, endpoint: Endpoint, asked: Asked | None) -> str:
+    """What tells a request that is sent again from another with the same id; what somebody else sends is another."""
     told = hashlib.sha256()
-    for part in (envelope.action.encode(), endpoint.address.encode(), endpoint.parameters):
+    names = [name.encode() for name in asked.names] if asked is not None else []
+    for part in (envelope.action.encode(), endpoint.address.encode(), endpoint.parameters, *filter(None, names)):
         told.update(len(part).to_bytes(4) + part)
     told.update(etree.tostring(envelope.body, with_tail=False))
     return told.hexdigest()

@@ -22,13 +22,13 @@ from common.tls import PEER, Peer
 log = logging.getLogger("portolan.pacing")
 
 TOO_MANY: Final = 429
-_PLACES: Final = 1 << 15
+PLACES: Final = 1 << 15
 _KEY: Final = secrets.token_bytes(16)
 # Made when this is imported, which is before a service's workers are forked.
-_ASKED: Final = memoryview(mmap.mmap(-1, 8 * _PLACES)).cast("d")
-_FAILED: Final = memoryview(mmap.mmap(-1, 8 * _PLACES)).cast("d")
+_ASKED: Final = memoryview(mmap.mmap(-1, 8 * PLACES)).cast("d")
+_FAILED: Final = memoryview(mmap.mmap(-1, 8 * PLACES)).cast("d")
 _UNKNOWN: Final = frozenset({"InvalidSecurity", "InvalidSecurityToken", "UnsupportedSecurityToken", "FailedCheck",
-                             "FailedAuthentication"})  # fmt: skip
+                             "FailedAuthentication", "SecurityTokenUnavailable"})  # fmt: skip
 
 
 class TooOften(SoapFault):
@@ -89,15 +89,24 @@ class Pacing:
     def note(self, environ: Mapping[str, Any], fault: SoapFault) -> None:
         """A request was refused: if that was for who asks, it counts."""
         if fault.code is FaultCode.SENDER and fault.subcode is not None and fault.subcode.local in _UNKNOWN:
-            self._failed.take(place_of(client_of(environ)))
+            self.failed(environ)
+
+    def failed(self, environ: Mapping[str, Any]) -> None:
+        """A client has not said truly who asks."""
+        self._failed.take(place_of(client_of(environ)))
 
 
 def client_of(environ: Mapping[str, Any]) -> str:
     """Who calls: by certificate where one was shown, else by address."""
     peer = environ.get(PEER)
-    return peer.fingerprint if isinstance(peer, Peer) else str(environ.get("REMOTE_ADDR", ""))
+    return name_of(peer if isinstance(peer, Peer) else None, str(environ.get("REMOTE_ADDR", "")))
+
+
+def name_of(peer: Peer | None, address: str) -> str:
+    """The same of what is known already."""
+    return peer.fingerprint if peer is not None else address
 
 
 def place_of(client: str) -> int:
     """The place of a client's number."""
-    return int.from_bytes(hashlib.blake2b(client.encode(), digest_size=4, key=_KEY).digest(), "big") % _PLACES
+    return int.from_bytes(hashlib.blake2b(client.encode(), digest_size=4, key=_KEY).digest(), "big") % PLACES

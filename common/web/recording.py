@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -9,19 +10,22 @@ from typing import Protocol
 
 from common.audit import account
 from common.audit.account import Account
-from common.audit.auditor import Asker
-from common.audit.events import NOT_IDENTIFIED, NOT_UNDERSTOOD, Other, key_of
+from common.audit.events import NOT_IDENTIFIED, NOT_UNDERSTOOD, TOO_OFTEN, Other, key_of
+from common.audit.parties import Asker
 from common.audit.spool import SpoolFailed
 from common.observe import correlation, stages
 from common.observe.stages import Stage
 from common.soap.addressing import Way
 from common.soap.envelope import Envelope
-from common.soap.faults import RECEIVER, WSSE, SoapFault
+from common.soap.faults import OF_SECURITY, RECEIVER, SoapFault
 from common.standard.transactions import Transaction
 from common.tls import Peer
 from common.web.answers import Reply
-from common.web.pacing import TooOften
+from common.web.pacing import TooOften, name_of
+from common.web.sparing import Sparing, with_count
 from common.xua import Caller
+
+log = logging.getLogger("portolan.door")
 
 
 class Audit(Protocol):
@@ -67,8 +71,8 @@ class Heard:
 class Recording:
     """The records of one door; without ``audit`` there are none, and nothing here costs anything."""
 
-    def __init__(self, audit: Audit | None) -> None:
-        self._audit = audit
+    def __init__(self, audit: Audit | None, sparing: Sparing | None = None) -> None:
+        self._audit, self._sparing = audit, sparing or Sparing()
 
     def account(self) -> AbstractContextManager[Account | None]:
         """The account of one message."""
@@ -99,16 +103,16 @@ class Recording:
         return reply
 
     def refused(self, fault: SoapFault, heard: Heard) -> SoapFault:
-        """The fault, recorded; one that cannot be is one that says so.
-
-        Who asks too often is counted, not recorded: that is meant to cost nothing.
-        """
-        if self._audit is None or heard.is_recorded or isinstance(fault, TooOften):
+        """The fault, recorded; one that cannot be is one that says so."""
+        if self._audit is None or heard.is_recorded:
+            return fault
+        if isinstance(fault, TooOften):
+            self._too_often(self._audit, fault, heard)
             return fault
         told = account.current()
         told.problems.append(fault.code)
         try:
-            if fault.subcode is not None and fault.subcode.namespace == WSSE:
+            if fault.subcode is not None and fault.subcode.namespace in OF_SECURITY:
                 told.problems.append(fault.subcode.local)
                 self._audit.refused_message(NOT_IDENTIFIED, heard.asker, f"{fault.subcode.local}: {fault.reason}")
             if heard.transaction is not None:
@@ -118,3 +122,13 @@ class Recording:
         except SpoolFailed:
             return SoapFault(RECEIVER, f"Nothing can be recorded, so nothing is done [{correlation.current()}].")
         return fault
+
+    def _too_often(self, audit: Audit, fault: TooOften, heard: Heard) -> None:
+        """Recorded once in a while: that somebody is not listened to is meant to cost nothing."""
+        left_out = self._sparing.more(TOO_OFTEN.name, name_of(heard.peer, heard.address))
+        if left_out is None:
+            return
+        try:
+            audit.refused_message(TOO_OFTEN, heard.asker, with_count(fault.reason, left_out))
+        except SpoolFailed:
+            log.error("that a client asks too often could not be recorded")

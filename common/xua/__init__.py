@@ -4,7 +4,8 @@ from common.caller import Caller, Coded
 from common.xua.issuers import BadIssuers, Issuers, followed, read_issuers
 from common.xua.refusal import NotIdentified
 from common.xua.seen import Seen
-from common.xua.verifying import SECURITY, Policy, Verifier
+from common.xua.verifying import Policy, Verifier
+from common.xua.vocabulary import SECURITY
 
 __all__ = [
     "SECURITY",

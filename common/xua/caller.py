@@ -8,8 +8,8 @@ from typing import Final
 from lxml import etree
 
 from common.caller import Caller, Coded
+from common.xua.vocabulary import SAML
 
-SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 _XSPA: Final = "urn:oasis:names:tc:xspa:1.0:subject"
 _TEXT: Final = etree.XPath("string()")
 MOST_VALUES: Final = 64
@@ -55,7 +55,9 @@ def read_caller(assertion: etree._Element, until: float) -> Caller:
         told[place] = texts if several else next(iter(texts), "")
     for name, place in _CODES.items():
         told[place] = tuple(code for value in found.pop(name, ()) for code in _codes(value))
-    told["provider_ids"] = tuple(_instance(child) for value in found.pop(_PROVIDERS, ()) for child in value)
+    told["provider_ids"] = tuple(
+        _instance(child) for value in found.pop(_PROVIDERS, ()) for child in value if isinstance(child.tag, str)
+    )
     others = {name: tuple(map(text_of, values)) for name, values in found.items()}
     return Caller(
         user=text_of(assertion.find(f"{{{SAML}}}Subject/{{{SAML}}}NameID")),
@@ -77,12 +79,12 @@ def text_of(element: etree._Element | None) -> str:
 
 
 def _codes(value: etree._Element) -> Iterator[Coded]:
-    """HL7 v3 CE; or a role as plain text, as some senders have it."""
+    """HL7 v3 CE, in an element of whatever name or as the value itself; or plain text, as some senders have it."""
     children = [child for child in value if isinstance(child.tag, str)]
-    for child in children:
+    for child in (value, *children):
         if child.get("code"):
             yield Coded(_attribute(child, "code"), _attribute(child, "codeSystem"), _attribute(child, "displayName"))
-    if not children and (text := text_of(value)):
+    if not children and not value.get("code") and (text := text_of(value)):
         yield Coded(text, "")
 
 

@@ -11,3 +11,8 @@ class NotIdentified(Exception):  # noqa: N818
     def __init__(self, kind: FaultKind, told: str) -> None:
         super().__init__(told)
         self.kind, self.told = kind, told
+
+
+def refused(kind: FaultKind, told: str) -> NotIdentified:
+    """To be raised."""
+    return NotIdentified(kind, told)

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-_MAGIC: Final = b"portolan-seen-1\n"
+_MAGIC: Final = b"portolan-seen-2\n"
 _KEY_BYTES: Final = 16
 _HEAD: Final = 64
 _SLOT: Final = struct.Struct("=8s8s8sd")

@@ -13,7 +13,8 @@ from common.access import AccessPolicy, Act, Decision, Standing, Step, What, Who
 from common.db import Database
 from common.soap.xml import XmlLimits, XmlRefused, parse
 from common.web.asking import of_caller
-from common.xua.caller import SAML, TooMuch, read_caller
+from common.xua.caller import TooMuch, read_caller
+from common.xua.vocabulary import SAML
 from console.failure import Failure
 from registry.access import store
 from registry.access.guard import Guard, marks_of

@@ -18,8 +18,10 @@ from common.clock import utc_now
 from common.db import Conflict
 from common.settings import Settings
 from console.access import explaining, files, ods, papers
-from console.cli import config_option, settings
-from console.database import database, ready_database
+from console.access.opening import ready, time_of
+from console.cli import config_option
+from console.commands import access_directories as directories
+from console.database import database
 from console.failure import Failure
 from console.output import json_option, print_json, print_table
 from console.serving.auditing import tell
@@ -48,12 +50,6 @@ def access() -> None:
     """Who may see what: roles, relationships, consents, agreements, directories. Nothing is deleted; things end."""
 
 
-def _ready() -> Settings:
-    current = settings()
-    ready_database(current, migrate=False)
-    return current
-
-
 def _record(current: Settings, what: str, by: str) -> None:
     """In the audit trail, where there is one, before anything is changed."""
     try:
@@ -75,13 +71,6 @@ def _kept(current: Settings, kind: Kind, rows: list[files.Record], by: str) -> t
     return counts
 
 
-def _time(told: str) -> str:
-    try:
-        return KINDS["roles"].field("begins").made(told) if told else utc_now()
-    except WrongValue as wrong:
-        raise click.UsageError(f"--at {wrong}") from wrong
-
-
 def _commands_of(kind: Kind) -> click.Group:
     group = click.Group(kind.name, help=f"{kind.one.capitalize()}s: list, show, add, end, import, export.")
     for make in (_listing, _showing, _adding, _ending, _importing, _exporting):
@@ -99,7 +88,7 @@ def _records(kind: Kind, patient: str | None, key: str = "") -> list[store.Recor
         wanted, problems = _patient_of(kind, patient)
         if problems:
             raise click.UsageError(f"--patient {problems}")
-    with database(_ready()) as opened, opened.read() as work:
+    with database(ready()) as opened, opened.read() as work:
         return store.records(work, kind, key=key, patient=wanted)
 
 
@@ -154,7 +143,7 @@ def _adding(kind: Kind) -> click.Command:
         record, problems = read_record(kind, {name: value for name, value in told.items() if value})
         if problems:
             raise click.UsageError("; ".join(problems))
-        current = _ready()
+        current = ready()
         if record[kind.key] and _records(kind, None, record[kind.key]):
             raise Failure(f"There is a {kind.one} {record[kind.key]} already.", "Import a file to change it.")
         made_up = store.with_key(kind, record)
@@ -182,8 +171,8 @@ def _ending(kind: Kind) -> click.Command:
     @by_option
     @config_option
     def ending(key: str, at: str, by: str) -> None:
-        ends = _time(at)
-        current = _ready()
+        ends = time_of(at)
+        current = ready()
         _record(current, f"one of {kind.name} ended", by)
         with database(current) as opened, opened.write() as work:
             if not store.end(work, kind, key, ends=ends, by=by, at=utc_now()):
@@ -200,7 +189,7 @@ def _importing(kind: Kind) -> click.Command:
     @by_option
     @config_option
     def importing(file: Path, by: str) -> None:
-        current = _ready()
+        current = ready()
         added, changed = _kept(current, kind, files.read(kind, file), by)
         click.echo(f"{added} added, {changed} changed.")
 
@@ -240,7 +229,7 @@ def print_agreement(key: str, file: Path | None) -> None:
     Example:
       portolan access agreements print agreement-0123456789ab county.pdf
     """
-    with database(_ready()) as opened, opened.read() as work:
+    with database(ready()) as opened, opened.read() as work:
         found = store.records(work, KINDS["agreements"], key=key)
         if not found:
             raise Failure(f"There is no data sharing agreement {key}.")
@@ -252,6 +241,11 @@ def print_agreement(key: str, file: Path | None) -> None:
         return
     file.write_bytes(papers.as_pdf(found[0], names, now=utc_now()))
     click.echo(f"{file} was written.")
+
+
+_GROUPS["agreements"].add_command(directories.find_agreements)
+_GROUPS["endpoints"].add_command(directories.find_endpoints)
+_GROUPS["services"].add_command(directories.print_services)
 
 
 @_GROUPS["organisations"].command("import-ods")
@@ -274,7 +268,7 @@ def import_ods(file: Path, care_setting: str | None, sites: bool, by: str) -> No
         raise click.UsageError("A CSV file does not tell the care setting: say it with --care-setting.")
     rows = ods.xml(file) if is_xml else ods.legacy(file, care_setting or "", sites=sites)
     kind = KINDS["organisations"]
-    added, changed = _kept(_ready(), kind, files.checked(kind, rows, file), by)
+    added, changed = _kept(ready(), kind, files.checked(kind, rows, file), by)
     click.echo(f"{added} added, {changed} changed.")
 
 
@@ -317,7 +311,7 @@ def show_journal(as_json: bool) -> None:
     Example:
       portolan access journal --json
     """
-    with database(_ready()) as opened, opened.read() as work:
+    with database(ready()) as opened, opened.read() as work:
         found = store.changes(work)
     if as_json:
         print_json(found)
@@ -371,7 +365,7 @@ def explain_access(
       portolan access explain --user 555000000001 --role R8000^1.2.826.0.1285.0.2.1.104 --organisation ZG902 \\
         --patient 9990001006
     """
-    current = _ready()
+    current = ready()
     try:
         policy = load_access_policy(current.access_policy)
     except AccessPolicyError as error:
@@ -391,7 +385,7 @@ def explain_access(
         raise click.UsageError(f"--patient {problem}")
     with database(current) as opened:
         found = explaining.explained(
-            opened, policy, who, Act(act), at=_time(at), unique_id=document, patient_id=patient_id
+            opened, policy, who, Act(act), at=time_of(at), unique_id=document, patient_id=patient_id
         )
     if as_json:
         print_json([explaining.as_plain(each) for each in found])

@@ -14,7 +14,7 @@ import click
 
 from auditing import verified
 from auditing.accesses import HEADINGS, Access, access, covers
-from auditing.chain import BadKey, Checkpoint, Witness, new_key
+from auditing.chain import Witness, new_key
 from auditing.reading import read_event
 from auditing.search import Wanted
 from auditing.store import searching
@@ -24,6 +24,7 @@ from auditing.verifying import verify as verified_trail
 from common.clock import utc_now
 from common.standard.nhs import nhs_number_problem
 from console.cli import config_option, settings
+from console.commands.audit_archive import archive, points_of, tell_of_archives, verify_archive, witness_of
 from console.commands.audit_spool import spool
 from console.database import audit_database, ready_audit_database
 from console.development_ca import write_secret
@@ -48,7 +49,8 @@ def audit() -> None:
     """
 
 
-audit.add_command(spool)
+for _command in (spool, archive, verify_archive):
+    audit.add_command(_command)
 
 
 @audit.command("key")
@@ -74,12 +76,13 @@ def make_key(file: Path) -> None:
 @audit.command("verify")
 @click.option("--checkpoints", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="Checkpoints that were kept elsewhere.")  # fmt: skip
-@click.option("--public-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-              help="Public half of the key; PORTOLAN_AUDIT_REPOSITORY_KEY when left out.")  # fmt: skip
+@click.option("--public-key", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              metavar="FILE",
+              help="Public half of a key, also several; PORTOLAN_AUDIT_REPOSITORY_KEY when left out.")  # fmt: skip
 @click.option("--chain-only", is_flag=True, help="Leave out the index, which takes most of the time.")
 @config_option
 @json_option
-def verify_trail(checkpoints: Path | None, public_key: Path | None, chain_only: bool, as_json: bool) -> None:
+def verify_trail(checkpoints: Path | None, public_key: tuple[Path, ...], chain_only: bool, as_json: bool) -> None:
     """Walk through the whole trail, and say exactly where it was changed, if it was; exit code 1 then.
 
     Found are records that were changed, put in, taken out or moved, an end that was cut off, checkpoints that are not
@@ -91,8 +94,8 @@ def verify_trail(checkpoints: Path | None, public_key: Path | None, chain_only: 
       portolan audit verify --checkpoints /mnt/elsewhere/checkpoints --public-key audit-key.pem.pub
     """
     current = settings()
-    witness = _witness(public_key or (Path(current.audit_repository_key) if current.audit_repository_key else None))
-    points = _points(checkpoints) if checkpoints else []
+    witness = witness_of(public_key, current.audit_repository_key)
+    points = points_of(checkpoints) if checkpoints else []
     if witness is None:
         click.echo("portolan: no key is known: signatures are not verified (--public-key).", err=True)
     ready_audit_database(current, migrate=False)
@@ -123,28 +126,6 @@ def _progress() -> Any:
     return say
 
 
-def _witness(file: Path | None) -> Witness | None:
-    if file is None:
-        return None
-    try:
-        return Witness.of_pem(file.read_bytes())
-    except BadKey as error:
-        raise Failure(f"{file} cannot be used: {error}.") from error
-
-
-def _points(file: Path) -> list[Checkpoint]:
-    found = []
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                found.append(Checkpoint.of_line(line))
-            except ValueError as error:
-                raise Failure(f"Line {number} of {file} is no checkpoint.") from error
-    return found
-
-
 def _tell(verdict: Verdict, seconds: float, *, as_json: bool) -> None:
     rate = verdict.records / seconds if seconds else 0.0
     chain = verdict.records / verdict.chain_seconds if verdict.chain_seconds else 0.0
@@ -156,6 +137,7 @@ def _tell(verdict: Verdict, seconds: float, *, as_json: bool) -> None:
             {
                 "whole": verdict.is_whole,
                 "records": verdict.records,
+                "archived": verdict.archived,
                 "checkpoints": verdict.checkpoints,
                 "findings": findings,
                 "count": verdict.count,
@@ -171,6 +153,8 @@ def _tell(verdict: Verdict, seconds: float, *, as_json: bool) -> None:
     if verdict.count > MOST_FINDINGS:
         click.echo(f"… and {verdict.count - MOST_FINDINGS} more.")
     found = "whole" if verdict.is_whole else f"NOT WHOLE: {verdict.count} findings"
+    if verdict.archived:
+        click.echo(f"It begins behind record {verdict.archived}: those before are archived (audit verify-archive).")
     click.echo(
         f"The trail is {found}. {verdict.records} records, {verdict.checkpoints} checkpoints, in {seconds:.1f} s "
         f"({rate:.0f} records/s; the chain alone {chain:.0f} records/s)."
@@ -227,6 +211,8 @@ def search_trail(
     ready_audit_database(current, migrate=False)
     with audit_database(current) as opened:
         note(opened, current, "audit search", asked, patient)
+        if left_out := tell_of_archives(opened):
+            click.echo(f"portolan: {left_out}", err=True)
         _print(searching.search(opened, wanted, limit), form)
 
 
@@ -267,8 +253,9 @@ def show_record(record: int, raw: bool, as_json: bool) -> None:
             found = searching.one(work, record)
         patient = first_patient(found)
         note(opened, current, "audit show", {"record": str(record)}, patient)
+        left_out = tell_of_archives(opened)
     if found is None:
-        raise Failure(f"There is no record {record}.")
+        raise Failure(*filter(None, (f"There is no record {record}.", left_out)))
     if raw:
         sys.stdout.buffer.write(found.raw + b"\n")
         return
@@ -311,8 +298,10 @@ def report_accesses(patient: str, since: str, until: str, form: str, output: Pat
     with audit_database(current) as opened:
         note(opened, current, "audit report", {"patient": number, "from": since, "to": until}, number)
         found = [access(each.number, each.at, read_event(each.raw)) for each in searching.search(opened, wanted)]
+        left_out = tell_of_archives(opened)
     found.reverse()  # a story is told from its beginning
-    _report(number, found, covers(spaced_nhs_number(number), since, until, _today(), len(found)), form, output)
+    paragraphs = covers(spaced_nhs_number(number), since, until, _today(), len(found))
+    _report(number, found, (*paragraphs, left_out) if left_out else paragraphs, form, output)
 
 
 def _report(number: str, found: list[Access], paragraphs: tuple[str, ...], form: str, output: Path | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from common.access import AccessPolicyError, load_access_policy
+from common.access.places import PlacesError, load_places
 from common.access.records import KINDS
 from common.settings import Settings
 from common.tls import Allowed, BadAllowList, Peer
@@ -33,6 +34,8 @@ def look(settings: Settings) -> Findings:
 
 def access(settings: Settings) -> Findings:
     """What access is decided by; nothing where nobody is asked who they are."""
+    if settings.access_relationships_from_adt:
+        yield from _places(settings)
     if settings.xua == "off":
         return
     if settings.access == "off":
@@ -79,6 +82,15 @@ def _systems(settings: Settings) -> Findings:
         yield warn(ABOUT, f"{file} does not list our own certificate", f"{advice} Ours is sha256:{mine.fingerprint}.")
     else:
         yield ok(ABOUT, f"systems that act for themselves: {len(systems.fingerprints) + len(systems.names)}")
+
+
+def _places(settings: Settings) -> Findings:
+    try:
+        places = load_places(settings.access_places)
+    except PlacesError as error:
+        yield fail(ACCESS, f"relationships cannot be made of ADT: {error}", "Correct the file of access_places.")
+        return
+    yield ok(ACCESS, f"places of ADT messages that stand for an organisation: {len(places.codes)}")
 
 
 def _policy(settings: Settings) -> Findings:

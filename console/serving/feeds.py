@@ -30,7 +30,8 @@ from console.serving.observing import observe
 from console.serving.parent import end_with_parent
 
 if TYPE_CHECKING:
-    from common.audit.auditor import Asker, Auditor
+    from common.audit.auditor import Auditor
+    from common.audit.parties import Asker
     from console.serving.auditing import Auditing
 
 log = logging.getLogger("portolan.feeds")

@@ -97,7 +97,7 @@ def _prepare(service: Service, settings: Settings, migrate: bool) -> None:
 
         ready_outbox(settings, service.name, migrate=migrate)
     _see_that_callers_can_be_identified(service, settings)
-    _see_that_there_is_an_access_policy(settings)
+    _see_that_there_is_an_access_policy(service, settings)
     # Imported before the workers are forked: a worker that replaces a dead one answers at once.
     importlib.import_module(f"{service.package}.app")
 
@@ -123,15 +123,20 @@ def _see_that_callers_can_be_identified(service: Service, settings: Settings) ->
         raise Failure(f"Callers cannot be identified: {error}.", "Correct that file.", code=HOPELESS) from error
 
 
-def _see_that_there_is_an_access_policy(settings: Settings) -> None:
+def _see_that_there_is_an_access_policy(service: Service, settings: Settings) -> None:
     """Failure for a policy with which no worker could start."""
     from common.access import AccessPolicyError, load_access_policy
+    from common.access.places import PlacesError, load_places
 
     try:
-        load_access_policy(settings.access_policy if settings.access == "on" else "")
+        load_access_policy(settings.access_policy)
+        if settings.access_relationships_from_adt and service.name == "registry":
+            load_places(settings.access_places)
     except AccessPolicyError as error:
         told = [f"The access policy cannot be used: {problem}." for problem in error.problems]
         raise Failure(*told, "Correct that file.", code=HOPELESS) from error
+    except PlacesError as error:
+        raise Failure(f"Relationships cannot be made of ADT: {error}.", "Correct that file.", code=HOPELESS) from error
 
 
 def _open_storage(settings: Settings) -> None:

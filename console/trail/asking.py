@@ -26,11 +26,11 @@ def note(database: Database, current: Settings, by: str, asked: dict[str, str], 
     number = patient.replace(" ", "")
     about = f"{number}^^^&{current.patient_authority}&ISO" if number.isdigit() else patient
     host = socket.gethostname()
-    told = Use(_user(), f"portolan {by}", question, host, patient=about, network=host)
+    told = Use(user_here(), f"portolan {by}", question, host, patient=about, network=host)
     using.note(database, told, current.audit_repository_url)
 
 
-def _user() -> str:
+def user_here() -> str:
     """Who runs this, and who became them."""
     try:
         name = getpass.getuser()

@@ -1,16 +1,20 @@
 """Acts that give nothing of a record out: each needs its right, and an assertion that names no other patient.
 
-What they name of that which is there already is judged as well, object by object.
+What they name of that which is there already is judged as well, object by object; of what a Repository sends on, for
+whoever gave it to the Repository.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from common.access import Act, Who
+from common.access.asking import heard
+from common.db import Work
 from common.ebxml.patients import patients_in
+from common.soap.behalf import read_behalf
 from common.standard.transactions import (
     ITI_42,
     ITI_44_ADD,
@@ -60,5 +64,17 @@ class Access:
         return None if decision.allowed else NOT_ALLOWED
 
     def hidden(self, message: Message) -> Hidden:
-        """Tells which objects that a message names are as if unknown to whoever it comes from."""
-        return Touching(self._guard, self.who(message), ACTS[message.transaction]).hidden
+        """Tells which objects that a message names are as if unknown to whoever it comes from, or is sent for."""
+        given = read_behalf(message.envelope.header)
+        act, sender = ACTS[message.transaction], self.who(message)
+        if given is None:
+            return Touching(self._guard, sender, act).hidden
+        behalf = heard(given)
+
+        def hidden(work: Work, names: Collection[str]) -> Collection[str]:
+            if not names:
+                return ()
+            who = behalf if self._guard.may_ask(work, sender) else sender
+            return Touching(self._guard, who, act).hidden(work, names)
+
+        return hidden

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from common.access import AccessPolicy, Act, Decision, Document, Facts, Standing, What, Who, judge, standing
 from common.access.asking import Verdict
+from common.access.case import chain
 from common.audit import current
 from common.clock import utc_now
 from common.db import Reader, Work, decided
@@ -87,6 +88,11 @@ class Guard:
         if missing := {name for name in names if name and name not in shared.names}:
             store.add_organisations(work, shared, missing)
 
+    def operators(self, work: Work, organisation: str, here: Standing) -> tuple[str, ...]:
+        """An organisation, and those that operate it."""
+        self.learn(work, self._shared, [organisation])
+        return tuple(chain(self._shared.names.get(organisation, organisation), here.facts, here.at))
+
     def documents(self, work: Work, given: Iterable[Marks]) -> dict[Marks, Document]:
         """Documents as the decision sees them, their organisations by the codes of the directory."""
         parts = {each: each.split(MARK) for each in given}
@@ -101,6 +107,10 @@ class Guard:
             )
             for each, (class_code, type_code, confidentiality, owners) in parts.items()
         }
+
+    def may_ask(self, work: Work, asker: Who) -> bool:
+        """Whether somebody may ask, and is believed, in the name of others."""
+        return judge(self.standing(work, asker, ()), What(Act.JUDGE), "").allowed
 
     def require(self, work: Work, who: Who, act: Act) -> None:
         """NotAllowed, where somebody has no right for an act at all."""

@@ -1,12 +1,13 @@
-"""What of the registry somebody may see: entries one by one, SubmissionSets and Folders with their patient.
+"""What of the registry somebody may see: entries one by one, SubmissionSets and Folders by what they hold.
 
-What is not seen is as if it were not there: neither it nor an Association to or from it, and nothing is found by it.
+Those that hold documents of which none is seen are not seen; those that hold none are with their patient. What is not
+seen is as if it were not there: neither it nor an Association to or from it, and nothing is found by it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from common.access import Act, Decision, Standing, What, Who, judge, refused_at_all
@@ -17,7 +18,7 @@ from common.standard.queries import Match
 from common.standard.question import Question
 from registry.access.guard import Guard, Marks, NotAllowed, marks_of
 from registry.access.store import PATIENTS_AT_ONCE
-from registry.store import linking
+from registry.store import linking, members
 from registry.store.finding import Found, Kind
 from registry.store.linking import Link
 from registry.view import View
@@ -46,6 +47,7 @@ class Sight(View):
         self._counts: Counter[Key] = Counter()
         self._names: dict[Key, set[str]] = {}
         self._others: set[str] = set()
+        self._hiding: dict[str, Key] = {}
         self._may_search = False
         self.was_cut = False
 
@@ -86,7 +88,7 @@ class Sight(View):
             return found
         self.begin({each.patient_id for each in found})
         if found[0].kind is not DocumentEntry:
-            return [each for each in found if self._decision((each.patient_id, None), each).allowed]
+            return self._seen_with_contents(found)
         keys = self._judged(found)
         if self._naming:
             for each, key in zip(found, keys, strict=True):
@@ -96,6 +98,32 @@ class Sight(View):
         if all(self._decisions[key].shown for key in counts):
             return found
         return [each for each in found if self._shown[each.entry_uuid]]
+
+    def _seen_with_contents(self, found: list[Found]) -> list[Found]:
+        """SubmissionSets and Folders; one that is hidden is told of by what hides a document of its."""
+        self._look_into({each.entry_uuid: each.patient_id for each in found})
+        for each in found:
+            self._note(self._hiding.get(each.entry_uuid, (each.patient_id, None)), each)
+        return [each for each in found if self._shown[each.entry_uuid]]
+
+    def _look_into(self, holders: Mapping[str, str]) -> None:
+        """Judge SubmissionSets and Folders of patients that have not been met before, by the documents in them."""
+        new = holders.keys() - self._shown.keys()
+        with_record = {name for name in new if self._record(holders[name]).allowed}
+        self._shown |= dict.fromkeys(new - with_record, False)
+        if not with_record:
+            return
+        held = members.held(self.work, with_record)
+        self.begin({each.patient_id for inside in held.values() for each in inside})
+        keys = {
+            name: [(each.patient_id, each.marks if each.marks is not None else marks_of(each.ebrim)) for each in inside]
+            for name, inside in held.items()
+        }
+        self._judge({key for each in keys.values() for key in each})
+        for name in with_record:
+            self._shown[name] = name not in keys or any(self._decisions[key].shown for key in keys[name])
+            if not self._shown[name]:
+                self._hiding[name] = keys[name][0]
 
     def _judged(self, entries: list[Found]) -> list[Key]:
         """What decides on each entry; it is known from now on which of them are shown."""
@@ -115,14 +143,17 @@ class Sight(View):
                 what = What(Act.SEARCH, documents[marks]) if marks is not None else _RECORD
                 self._decisions[patient_id, marks] = judge(self._standings[patient_id], what, patient_id)
 
-    def _decision(self, key: Key, found: Found) -> Decision:
-        decision = self._decisions.get(key)
+    def _record(self, patient_id: str) -> Decision:
+        """Whether there is anything of a patient's that may be seen."""
+        decision = self._decisions.get((patient_id, None))
         if decision is None:
-            decision = self._decisions[key] = judge(self._standings[key[0]], _RECORD, key[0])
+            decision = self._decisions[patient_id, None] = judge(self._standings[patient_id], _RECORD, patient_id)
+        return decision
+
+    def _note(self, key: Key, found: Found) -> None:
         self._counts[key] += 1
         if self._naming:
             self._names.setdefault(key, set()).add(found.entry_uuid)
-        return decision
 
     def tied(self, found: list[Link]) -> list[Link]:
         """Those between objects that may be seen; an Association that is a member is one if both its ends are."""
@@ -134,6 +165,7 @@ class Sight(View):
         inner = linking.links(self.work, joined, _ANY, leaf=False) if joined else []
         self.begin({link.found.patient_id for link in inner})
         self._look_at(inner)
+        self._see_holders([*found, *inner])
         for link in inner:
             self._shown[link.found.entry_uuid] = self._joins(link)
         return [link for link in found if self._joins(link)]
@@ -147,9 +179,19 @@ class Sight(View):
             self._judged(entries)
             self._others |= ends - self._shown.keys()
 
+    def _see_holders(self, found: list[Link]) -> None:
+        """Know which SubmissionSets and Folders are seen: surely those whose member is, so that few are looked into."""
+        for link in found:
+            if link.type == _HAS_MEMBER and link.target not in self._others and self._shown.get(link.target):
+                self._shown.setdefault(link.source, self._record(link.found.patient_id).allowed)
+        ties = {link.found.entry_uuid for link in found}
+        ends = {end: link.found.patient_id for link in found for end in (link.source, link.target)}
+        self._look_into({end: patient_id for end, patient_id in ends.items() if end not in ties})
+
     def _joins(self, link: Link) -> bool:
-        """Whether both ends are seen; SubmissionSets and Folders are with the patient."""
-        record = self._decision((link.found.patient_id, None), link.found).allowed
+        """Whether both ends are seen."""
+        record = self._record(link.found.patient_id).allowed
+        self._note((link.found.patient_id, None), link.found)
         return self._shown.get(link.source, record) and self._shown.get(link.target, record)
 
     def finish(self, patients: Iterable[str]) -> None:

@@ -96,6 +96,13 @@ def records(work: Work, kind: Kind, *, key: str = "", patient: str = "") -> list
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
+def by_keys(work: Work, kind: Kind, keys: Iterable[str]) -> list[Record]:
+    """Those of a kind that have one of these keys."""
+    names = _columns(kind)
+    rows = fetch(work, lambda size: _by_key(kind.name, kind.key, size), keys)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def put(work: Work, kind: Kind, given: Iterable[Record], *, by: str, at: str) -> tuple[int, int]:
     """Keep records: new ones, and new contents of those that are there; how many were added and changed.
 
@@ -103,16 +110,7 @@ def put(work: Work, kind: Kind, given: Iterable[Record], *, by: str, at: str) ->
     """
     work.run(_COUNT, {"by": 1 if kind.name in _CHANGING else 0})
     rows = [with_key(kind, each) for each in given]
-    names = _columns(kind)
-    present = {
-        record[kind.key]: record
-        for record in (
-            dict(zip(names, row, strict=True))
-            for row in fetch(
-                work, lambda size: _by_key(kind.name, kind.key, size), [row[kind.key] for row in rows] or [""]
-            )
-        )
-    }
+    present = {record[kind.key]: record for record in by_keys(work, kind, [row[kind.key] for row in rows])}
     new = [row for row in rows if row[kind.key] not in present]
     changed = [row for row in rows if row[kind.key] in present and present[row[kind.key]] != row]
     work.run_each(_insert(kind.name), [_named(row) for row in new])
@@ -204,7 +202,8 @@ def _selected(size: int) -> CompoundSelect[Any]:
     )
     related, consents, users = (TABLES[name].c for name in ("relationships", "consents", "users"))
     of_relation = ("r", related.patient_id, related.organisation, related.team, related.user, "", related.begins)
-    of_consent = ("c", consents.patient_id, consents.decision, consents.type, consents.organisation, consents.purpose)
+    said = consents.decision.op("||")(literal_column("' '")).op("||")(consents.basis)
+    of_consent = ("c", consents.patient_id, said, consents.type, consents.organisation, consents.purpose)
     relation = _texts(*of_relation, related.ends)
     consent = _texts(*of_consent, consents.begins, consents.ends)
     of_user = ("u", users.issuer, users.organisation, users.roles, users.teams, users.kind, users.begins, users.ends)
@@ -265,7 +264,9 @@ def _take(found: OfPatients, row: Sequence[str], user: str) -> None:
     elif kind == "r":
         found.relationships.append(Relationship(one, two, three, four, Span(begins, ends)))
     elif kind == "c":
-        found.consents.append(Consent(one, two == "permit", three, four, five, Span(begins, ends)))
+        decision, _, basis = two.partition(" ")
+        span, implied = Span(begins, ends), basis == "implied"
+        found.consents.append(Consent(one, decision == "permit", three, four, five, span, implied))
     elif kind == "p":
         found.persons[one] = found.persons.get(one, frozenset({one})) | {two}
     elif five == "person":
@@ -378,6 +379,7 @@ __all__ = [
     "Record",
     "Shared",
     "add_organisations",
+    "by_keys",
     "by_unique_id",
     "changes",
     "end",

@@ -35,6 +35,23 @@ journal: Final = Table(
     Column("content", String, nullable=False),
 )
 
+# What ADT messages have told of visits, in the order of their arrival. ``local_ids`` are the other ids that they have
+# given the patient, by which a link change finds what moves with it.
+visit_event: Final = Table(
+    "access_visit_event",
+    metadata,
+    Column("patient_id", String, nullable=False),
+    Column("visit", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    *(
+        Column(name, String, nullable=False)
+        for name in (
+            "event", "organisation", "recorded_at", "happened_at", "arrived_at", "message", "local_ids",
+        )
+    ),
+    PrimaryKeyConstraint("patient_id", "visit", "number"),
+)  # fmt: skip
+
 
 def _table(kind: Kind, *more: Index | PrimaryKeyConstraint) -> Table:
     """A kind's table: a column for each field, empty where it has none."""

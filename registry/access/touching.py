@@ -1,7 +1,7 @@
 """What of the registry somebody may touch: objects that an act names, judged for that act.
 
 What may not be touched is as if it were not there. Entries are judged one by one, SubmissionSets and Folders with their
-patient, and an Association is touched by whoever may touch both of its ends.
+patient and with the documents that they hold, and an Association is touched by whoever may touch both of its ends.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from common.access import Act, What, Who, judge
+from common.access import Act, Decision, What, Who, judge
 from common.audit import current
 from common.db import Work
 from common.model import AvailabilityStatus, DocumentEntry, Folder, SubmissionSet
 from registry.access.guard import Guard, Marks, marks_of
-from registry.store import linking
+from registry.store import linking, members
 from registry.store.finding import Found
 from registry.store.linking import Link
 
@@ -50,14 +50,26 @@ class Touching:
         items = [*objects, *(link.found for link in links.values())]
         if not items:
             return set()
-        here = self.guard.standing(work, self.who, {each.patient_id for each in items})
+        held = members.held(work, {each.entry_uuid for each in objects if each.kind is not DocumentEntry})
+        within = {
+            name: [(each.patient_id, _of(each.marks, each.ebrim)) for each in inside] for name, inside in held.items()
+        }
+        patients = {each.patient_id for each in items} | {name for all_ in within.values() for name, _ in all_}
+        here = self.guard.standing(work, self.who, patients)
         marks = {each.entry_uuid: _marks(each) for each in items}
-        documents = self.guard.documents(work, {each for each in marks.values() if each is not None})
+        named = {mark for all_ in within.values() for _, mark in all_}
+        documents = self.guard.documents(work, named | {each for each in marks.values() if each is not None})
+
+        def judged(mark: Marks | None, patient_id: str) -> Decision:
+            what = What(self.act, documents[mark] if mark is not None else None, upon=True)
+            return judge(here, what, patient_id)
+
         refused: set[str] = set()
         for each in items:
-            mark = marks[each.entry_uuid]
-            what = What(self.act, documents[mark] if mark is not None else None, upon=True)
-            decision = judge(here, what, each.patient_id)
+            decision = judged(marks[each.entry_uuid], each.patient_id)
+            if decision.allowed and each.entry_uuid in within:
+                inside = [judged(mark, patient_id) for patient_id, mark in within[each.entry_uuid]]
+                decision = next((one for one in inside if one.allowed), inside[0])
             if each.entry_uuid in names:
                 current().judged(decision, each.patient_id, (each.entry_uuid,))
             if not decision.allowed:
@@ -84,4 +96,8 @@ def _links(work: Work, names: Iterable[str]) -> tuple[dict[str, Link], set[str]]
 def _marks(item: Found) -> Marks | None:
     if item.kind is not DocumentEntry:
         return None
-    return item.marks if item.marks is not None else marks_of(item.ebrim)
+    return _of(item.marks, item.ebrim)
+
+
+def _of(marks: Marks | None, fragment: bytes) -> Marks:
+    return marks if marks is not None else marks_of(fragment)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import zlib
 from queue import Queue
 from typing import Final
+
+from repository.storage.crc import crc32
 
 LARGE: Final = 8 * 2**20
 """From so many bytes on, the sums are made by a thread of their own while the next bytes arrive."""
@@ -29,7 +30,7 @@ class _Sums:
     def add(self, data: Slice) -> None:
         """Take the next slice."""
         self.sha1.update(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
+        self.crc32 = crc32(data, self.crc32)
 
 
 class _Helper:

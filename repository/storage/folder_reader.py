@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from repository.storage.crc import crc32
 from repository.storage.errors import Damaged, Missing, told_plainly
 from repository.storage.folder_disk import Disk
 from repository.storage.footer import LIKELY, is_tomb, missing_bytes, read_ending
@@ -106,13 +106,13 @@ class FolderReader:
 
     def __iter__(self) -> Iterator[bytes]:
         """The content in chunks; the last is handed out only when the CRC-32 of them all is right."""
-        position, crc32, size = 0, 0, self._blob.size
+        position, found, size = 0, 0, self._blob.size
         while position < size:
             chunk = self._chunk(position, min(self._chunk_size, size - position))
-            crc32 = zlib.crc32(chunk, crc32)
+            found = crc32(chunk, found)
             position += len(chunk)
             if position == size:
-                self._require(crc32 == self._blob.crc32)
+                self._require(found == self._blob.crc32)
             yield chunk
 
     def content(self) -> bytes:
@@ -120,7 +120,7 @@ class FolderReader:
         content = b"".join(self._pieces())
         seen = self._verified
         if seen is not None and seen.holds(self._blob.locator, self._file):
-            self._require(zlib.crc32(content) == self._blob.crc32)
+            self._require(crc32(content) == self._blob.crc32)
             return content
         self._require(hashlib.sha1(content, usedforsecurity=False).hexdigest() == self._blob.sha1)
         if seen is not None:

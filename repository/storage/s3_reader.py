@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 import urllib3
 
+from repository.storage.crc import crc32
 from repository.storage.errors import Busy, Damaged, Missing
 from repository.storage.interface import CHUNK, Blob
 from repository.storage.s3_keys import is_alone, read
@@ -56,12 +56,12 @@ class S3Reader:
 
     def __iter__(self) -> Iterator[bytes]:
         """The content in chunks, once; the last is handed out only when the CRC-32 of them all is right."""
-        crc32, size = 0, 0
+        found, size = 0, 0
         while size < self._blob.size:
             chunk = self._chunk()
-            crc32 = zlib.crc32(chunk, crc32)
+            found = crc32(chunk, found)
             size += len(chunk)
-            if size > self._blob.size or (size == self._blob.size and crc32 != self._blob.crc32):
+            if size > self._blob.size or (size == self._blob.size and found != self._blob.crc32):
                 raise Damaged("the stored bytes are not those that were acknowledged")
             yield chunk
         self._release()

@@ -10,12 +10,12 @@ knows nothing of it takes the object for damaged, whatever the document holds, a
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
+from repository.storage.crc import crc32
 from repository.storage.errors import Damaged
 from repository.storage.footer import LONGEST, described, read_description
 from repository.storage.interface import CHUNK, Blob
@@ -33,7 +33,7 @@ _VERSION: Final = b"1"
 def whole(blob: Blob, content: bytes | bytearray) -> bytes:
     """The object that holds a document whole."""
     description = described(blob)
-    return b"%s%s %08x %s\n%s" % (_MAGIC, _VERSION, zlib.crc32(description), description, content)
+    return b"%s%s %08x %s\n%s" % (_MAGIC, _VERSION, crc32(description), description, content)
 
 
 def is_whole(start: bytes) -> bool:
@@ -49,10 +49,10 @@ def is_cut(start: bytes) -> bool:
 def read_line(start: bytes, *, pending: bool, locator: str) -> tuple[Blob, int]:
     """The blob that an object describes in its first line, and where its bytes begin; raises Damaged."""
     line, end, _ = start[:LONGEST].partition(b"\n")
-    version, crc32, description = (*line.removeprefix(_MAGIC).split(b" ", 2), b"", b"")[:3]
+    version, told, description = (*line.removeprefix(_MAGIC).split(b" ", 2), b"", b"")[:3]
     if version != _VERSION and end:
         raise Damaged("the document is kept in a form that this release does not know")
-    if not end or crc32 != b"%08x" % zlib.crc32(description):
+    if not end or told != b"%08x" % crc32(description):
         raise Damaged("the description stored with a document is damaged")
     return read_description(description, pending=pending, locator=locator), len(line) + 1
 
@@ -61,7 +61,7 @@ def read_whole(data: bytes, *, pending: bool, locator: str) -> Blob:
     """The blob that such an object is; it has no content when the bytes are not those that were acknowledged."""
     blob, start = read_line(data, pending=pending, locator=locator)
     content = data[start:]
-    is_sound = len(content) == blob.size and zlib.crc32(content) == blob.crc32
+    is_sound = len(content) == blob.size and crc32(content) == blob.crc32
     return replace(blob, content=content) if is_sound else blob
 
 

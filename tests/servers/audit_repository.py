@@ -37,17 +37,16 @@ def serve(port: int, place: Path, tls: ssl.SSLContext | None, *, says_end: bool 
 def _take(sock: socket.socket, place: Path, tls: ssl.SSLContext | None, says_end: bool) -> None:
     with contextlib.suppress(OSError):
         connection = tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False) if tls else sock
-        kept, rest = list[bytes](), b""
-        while data := connection.recv(1 << 16):
-            rest += data
-            found = frames_in(rest)
-            kept.append(rest[: found.end])
-            rest = rest[found.end :]
+        pieces = []
+        while data := connection.recv(1 << 18):
+            pieces.append(data)
+        whole = b"".join(pieces)
+        whole = whole[: frames_in(whole).end]
         if not says_end:
             time.sleep(60)
             return
         with place.open("ab") as file:  # one write, so that what several threads keep is not mixed
-            file.write(b"".join(kept))
+            file.write(whole)
             file.flush()
             os.fsync(file.fileno())
         if isinstance(connection, ssl.SSLSocket):

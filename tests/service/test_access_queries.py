@@ -19,7 +19,7 @@ from registry.access.guard import Guard
 from registry.search import Answer, Limits, Search
 from registry.store.schema import upgrade
 from registry.store.tables import entry
-from tests.access_cases import CLINICIAN, PRACTICE, SPECIALIST, TREATMENT
+from tests.access_cases import CLINICIAN, HOSPITAL, PRACTICE, SPECIALIST, TREATMENT
 from tests.access_kit import a_county, an_agreement, keep
 from tests.factories import (
     APPROVED,
@@ -287,6 +287,19 @@ def test_a_change_counts_at_once_in_every_process(registry: GuardedRegistry) -> 
         *({"role": next(iter(nurse.roles)), "right": right} for right in ("search", "sealed")),
     )
     assert count(nurse) == 2
+
+
+@pytest.mark.parametrize(("basis", "rule"), [("implied", "consent"), ("explicit", "care"), ("", "care")])
+def test_a_hospital_needs_a_consent_that_was_given(registry: GuardedRegistry, basis: str, rule: str) -> None:
+    record = a_record(registry, related=False)
+    registry.who = replace(DOCTOR, organisation=HOSPITAL)
+    keep(registry.database, "relationships", {"patient_id": record.patient, "organisation": HOSPITAL})
+    keep(registry.database, "consents", {"patient_id": record.patient, "decision": "permit", "basis": basis})
+
+    for name in ("FindDocuments", "GetDocuments"):
+        with account.bind() as told:
+            asked(registry, name, questions(record, "open")[name])
+        assert {each.rule for each in told.judgements} == {rule, "sealed"}
 
 
 def test_the_account_tells_what_the_answer_does_not(registry: GuardedRegistry) -> None:

@@ -7,20 +7,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from common.access.names import role
+from common.access.policy import SHIPPED
 from common.db import Database, open_database
 from common.ebxml.removal import write_remove_documents, write_remove_objects
 from common.ebxml.retrieve import DocumentRequest
 from common.model import AssociationType, AvailabilityStatus, DocumentEntry
 from common.settings import load
 from common.standard.transactions import ITI_18, ITI_42, ITI_43, ITI_57, ITI_62, ITI_86, Transaction
+from common.tls import Files, Role
+from common.tls.contexts import made
 from common.xua import Coded
 from console import development_ca
-from tests.access_cases import CASES, DONE, FOUND, HIDDEN, REFUSED, AccessCase
+from tests.access_cases import CASES, DONE, FOUND, HIDDEN, PRACTICE, REFUSED, AccessCase
 from tests.access_kit import a_county, an_agreement, keep, of_case
 from tests.factories import (
     a_code,
@@ -33,6 +37,7 @@ from tests.factories import (
     submit_objects,
     text,
 )
+from tests.feeds import a_pas, adt, pid
 from tests.running import Pair, back_end
 from tests.secure import a_pki, a_portal, a_secure_pair, run
 from tests.service.test_iti61_on_demand import CODES
@@ -97,7 +102,17 @@ def county(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     systems = data / "systems"
     fingerprint = development_ca.fingerprint((pki.folder / "node.pem").read_bytes())
     systems.write_text(f"sha256:{fingerprint}\n")
-    xua = {"XUA": "required", "XUA_ISSUERS": str(sts.file), "XUA_SYSTEMS": str(systems), "ACCESS": "on"}
+    (data / "places.toml").write_text(f'[organisations]\nSOUTHBECK = "{PRACTICE}"\n')
+    (data / "access.toml").write_text(SHIPPED.read_text().replace("grace_days = 30", "grace_days = 0"))
+    xua = {
+        "XUA": "required",
+        "XUA_ISSUERS": str(sts.file),
+        "XUA_SYSTEMS": str(systems),
+        "ACCESS": "on",
+        "ACCESS_POLICY": str(data / "access.toml"),
+        "ACCESS_RELATIONSHIPS_FROM_ADT": "true",
+        "ACCESS_PLACES": str(data / "places.toml"),
+    }
     pair = a_secure_pair(data, pki, back_end(request.param, request) | xua)
     pair.start()
     database = open_database(load(pair.registry.environment).database_url)
@@ -227,6 +242,33 @@ def objects_touched(letter: DocumentEntry, logical_id: str, repository_id: str) 
     }
 
 
+def test_an_admission_over_mllp_opens_the_record_and_a_discharge_closes_it(county: County) -> None:
+    case, patient_id = replace(CASES[0], related=False), a_patient_id()
+    letter = county.kept(case, patient_id)
+    header, folder = county.header(case, patient_id), Path(str(county.portal.session.cert)).parent
+    body = retrieve_body([letter.unique_id or ""], county.portal.repository_id)
+
+    def given() -> tuple[int, int]:
+        found = county.send(county.pair.registry.url, ITI_18, find_body(patient_id), header)
+        return len(found.ids()), len(county.send(county.pair.repository.url, ITI_43, body, header).documents())
+
+    assert given() == (0, 0)
+    context = made(Files(str(folder / "portal.pem"), "", str(folder / "ca.pem")), Role.CLIENT)
+    context.check_hostname = False
+    pv1 = "PV1||I|W1^^^SOUTHBECK" + "|" * 16 + "V1"
+    with a_pas(county.pair.mllp, context) as pas:
+        assert pas.send(adt("A01", pid(patient_id), pv1, version="2.5")).code == "AA"
+        assert given() == (0, 0)  # whoever may not feed opens nothing
+        keep(county.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
+        keep(
+            county.database, "users", {"user": "name:portal", "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}
+        )
+        assert pas.send(adt("A01", pid(patient_id), pv1, version="2.5")).code == "AA"
+        assert given() == (1, 1)
+        assert pas.send(adt("A03", pid(patient_id), pv1, version="2.5")).code == "AA"
+    assert given() == (0, 0)
+
+
 def test_what_may_not_be_seen_is_touched_by_nobody(county: County) -> None:
     rights = ("search", "read", "submit", "update", "remove")
     keep(county.database, "roles", *({"role": KEEPER, "right": right} for right in rights))
@@ -253,6 +295,31 @@ def test_what_may_not_be_seen_is_touched_by_nobody(county: County) -> None:
     seen = codes(letter, entry_uuid)
     assert [seen[name] for name in ("append", "update", "remove document")] == [["Success"]] * 3, seen
     assert seen["remove"] != hidden["remove"]
+
+
+def test_nor_by_way_of_the_repository(county: County) -> None:
+    rights = ("search", "read", "submit")
+    keep(county.database, "roles", *({"role": KEEPER, "right": right} for right in rights))
+    case, patient_id = replace(CASES[0], role=KEEPER, related=False), a_patient_id()
+    letter = county.kept(case, patient_id)
+    [entry_uuid] = county.send(county.pair.registry.url, ITI_18, find_by(letter), b"", as_node=True).ids()
+
+    def provided(kind: AssociationType, target: str) -> Answer:
+        new = a_document(hash=None, size=None, patient_id=patient_id)
+        link = a_link(kind, new, replace(letter, entry_uuid=target))
+        content, data = mtom_provide(a_submission(new, link), {new.entry_uuid: CONTENT})
+        data = data.replace(b"</s:Header>", county.header(case, patient_id) + b"</s:Header>", 1)
+        return answer(county.portal.post(county.pair.repository.url, data, content))
+
+    nobody = "urn:uuid:00000000-0000-4000-8000-000000000404"
+    for kind in (AssociationType.APND, AssociationType.RPLC):
+        hidden, unknown = provided(kind, entry_uuid), provided(kind, nobody)
+        assert hidden.codes == unknown.codes != []
+        texts = [re.sub(r"Link[0-9]+", "Link", each.contexts[0].split("[")[0]) for each in (hidden, unknown)]
+        assert texts[0].replace(entry_uuid, "") == texts[1].replace(nobody, "")
+    keep(county.database, "relationships", {"patient_id": patient_id, "organisation": case.organisation})
+    assert provided(AssociationType.APND, entry_uuid).registry_status == "Success"
+    assert provided(AssociationType.RPLC, entry_uuid).registry_status == "Success"
 
 
 def test_a_user_may_not_ask_what_others_may(county: County) -> None:

@@ -20,6 +20,7 @@ from console.commands.access import EXAMPLES
 from console.development_sts import assertion as stated
 from console.failure import Failure
 from console.serving.server import _see_that_there_is_an_access_policy
+from console.serving.services import SERVICES
 from tests.access_cases import CLINICIAN
 from tests.factories import a_document, a_patient_id, a_submission
 from tests.unit.registry.small import SmallRegistry
@@ -108,6 +109,62 @@ def test_agreements_are_printed(typed: Typed, tmp_path: Path) -> None:
     assert (tmp_path / "county.pdf").read_bytes().startswith(b"%PDF-")
 
 
+def add(typed: Typed, what: str, /, **told: str) -> str:
+    options = [part for name, value in told.items() for part in (f"--{name.replace('_', '-')}", value)]
+    return typed("access", what, "add", *options, *BY).strip()
+
+
+def test_agreements_are_found_by_what_they_cover(typed: Typed) -> None:
+    add(typed, "organisations", code="ZT901", name="Northbeck")
+    add(typed, "organisations", code="ZT90101", name="Northbeck Site", part_of="ZT901")
+    of_trust = add(typed, "agreements", title="County", providers="ZT901", recipients="ZG902", types="373942005^^S")
+    of_all = add(typed, "agreements", title="Crisis", providers="*", recipients="ZG903", purposes="TREAT^2.999",
+                 ends="2026-06-01")  # fmt: skip
+
+    def found(*options: str, at: str = "2026-03-11") -> set[str]:
+        return {each["id"] for each in typed.json("access", "agreements", "find", "--at", at, *options)}
+
+    assert found() == {of_trust, of_all}
+    assert found(at="2026-06-01") == {of_trust}
+    assert found("--provider", "ZT90101") == {of_trust, of_all}
+    assert found("--provider", "ZT902") == found("--recipient", "ZG903") == {of_all}
+    assert found("--provider", "ZT901", "--recipient", "ZG902") == {of_trust}
+    assert found("--type", "373942005") == {of_trust, of_all}
+    assert found("--type", "736253002") == {of_all}
+    assert found("--purpose", "RESCH") == {of_trust}
+    assert "County" in typed("access", "agreements", "find", "--recipient", "ZG902")
+
+
+def test_endpoints_are_found_and_services_printed_with_where_they_live(typed: Typed, tmp_path: Path) -> None:
+    assert "no business service" in typed("access", "services", "print")
+    add(typed, "organisations", code="ZT901", name="Northbeck")
+    add(typed, "organisations", code="ZT90101", name="Northbeck Site", part_of="ZT901")
+    add(typed, "services", service="registry", name="County registry", organisation="ZT901", kind="registry")
+    add(typed, "services", service="portal", name="Portal", organisation="ZG902", ends="2020-01-01")
+    of_trust = {
+        "organisation": "ZT901",
+        "service": "registry",
+        "address": "https://a.example/",
+        "transactions": "ITI-18",
+    }
+    add(typed, "endpoints", **of_trust)
+    add(typed, "endpoints", organisation="ZT90101", service="registry", address="https://b.example/")
+    add(typed, "endpoints", **{**of_trust, "address": "https://old.example/", "ends": "2020-01-01"})
+
+    def found(*options: str) -> list[str]:
+        return [each["address"] for each in typed.json("access", "endpoints", "find", *options)]
+
+    assert found("--organisation", "ZT90101") == ["https://b.example/", "https://a.example/"]
+    assert found("--organisation", "ZT901") == found("--transaction", "ITI-18") == ["https://a.example/"]
+    assert found("--organisation", "ZG902") == found("--service", "portal") == []
+    told = typed("access", "services", "print")
+    assert "https://a.example/ (ITI-18), of Northbeck (ZT901)" in told
+    assert "Portal" not in told
+    assert "old.example" not in told
+    typed("access", "services", "print", "services.pdf")
+    assert (tmp_path / "services.pdf").read_bytes().startswith(b"%PDF-")
+
+
 def test_organisations_come_from_files_of_ods(typed: Typed, tmp_path: Path) -> None:
     row = ["ZG902", "SURGERY", *[""] * 5, "TOWN", "", "ZZ99 9ZZ", "20100401", *[""] * 16]
     (tmp_path / "epraccur.csv").write_text(",".join(row) + "\n")
@@ -170,9 +227,25 @@ def test_services_do_not_start_with_a_policy_that_cannot_be_used(typed: Typed, t
     typed.environment |= {f"PORTOLAN_{name}": value for name, value in more.items()}
 
     with pytest.raises(Failure) as raised:
-        _see_that_there_is_an_access_policy(load(typed.environment))
+        _see_that_there_is_an_access_policy(SERVICES["registry"], load(typed.environment))
 
     assert "rules.apply: a list of other-patient" in raised.value.message
+
+
+def test_a_registry_does_not_start_with_a_table_of_places_that_cannot_be_used(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "places.toml").write_text("[organisations]\nNBG = 7\n")
+    more = {"ACCESS_RELATIONSHIPS_FROM_ADT": "true", "ACCESS_PLACES": "places.toml"}
+    typed.environment |= {f"PORTOLAN_{name}": value for name, value in more.items()}
+
+    with pytest.raises(Failure, match=r"places\.toml: NBG: an ODS code"):
+        _see_that_there_is_an_access_policy(SERVICES["registry"], load(typed.environment))
+    _see_that_there_is_an_access_policy(SERVICES["repository"], load(typed.environment))
+
+
+@pytest.mark.parametrize(("name", "value"), [("access_relationships_from_adt", "true"), ("access_places", "x.toml")])
+def test_a_feed_of_relationships_needs_its_table(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match="go together"):
+        load({f"PORTOLAN_{name.upper()}": value})
 
 
 @pytest.mark.parametrize("name", ["access_policy", "access_listed"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,13 +18,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flask.testing import FlaskClient
 from lxml import etree
 
+from auditing.admission import Admission
 from auditing.app import CannotReceive, create_app, see_that_it_can_receive
 from auditing.reading import read_event
 from auditing.search import Wanted
 from auditing.store import searching
 from common.db import Database
+from common.followed import Followed
 from common.settings import Settings, load
 from common.tls import PEER, Peer
+from common.tls import listed as following
+from common.web.bearer import Refused
 from console.commands.token import public_set, signed, signing_with
 from tests.unit.auditing.kit import OLD_FORM, a_patient, a_trail, an_event, fill, syslog
 
@@ -313,7 +320,9 @@ def test_a_bearer_of_the_right_token_reads_and_is_named(guarded: FlaskClient, da
     assert ids(ask(guarded, a_token())) == [4]
 
     who = newest(database).participants[0]
-    assert (who.user_id, who.name) == ("555000000001", f"P. Officer<555000000001@{ISSUER}>")
+    assert (who.user_id, who.name, who.alternative) == (
+        "555000000001", f"{URL}<555000000001@{ISSUER}>", "P. Officer",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -347,9 +356,80 @@ def test_who_is_known_and_lacks_the_right_is_noted(guarded: FlaskClient, databas
     assert "lacks the scope" in event.description
 
 
+def count(database: Database) -> int:
+    """How many records the trail has."""
+    with database.read() as work:
+        return searching.page(work, Wanted(), most=1)[0].number
+
+
+def test_who_is_not_known_is_noted_once_in_a_while(guarded: FlaskClient, database: Database) -> None:
+    before = count(database)
+    for number in range(20):
+        assert ask(guarded, "a.b.c" if number % 2 else "", REMOTE_ADDR="192.0.2.44").status_code == 401
+    assert ask(guarded, **{PEER: Peer("CN=sender", "c" * 64, ("sender",))}).status_code == 401
+
+    assert count(database) == before + 2
+    event = newest(database)
+    assert (event.id.code, event.types[0].code, event.outcome) == ("110114", "110122", "8")
+    assert (event.participants[0].user_id, event.participants[0].name) == ("anonymous", "CN=sender")
+    with database.read() as work:
+        event = read_event(searching.one(work, before + 1).raw)  # type: ignore[union-attr]
+    assert event.description == "A bearer token is required."
+    assert event.participants[0].network == "192.0.2.44"
+
+
+def test_s14_who_guesses_at_tokens_or_asks_too_often_is_told_to_wait(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "jwks.json").write_text(json.dumps(public_set(KEY)))
+    known = {"OAUTH": "required", "OAUTH_ISSUER": ISSUER, "OAUTH_JWKS": str(tmp_path / "jwks.json")}
+    client = a_client(database, tmp_path, **known, CLIENT_FAILURES="5")
+    statuses = [ask(client, "a.b.c", REMOTE_ADDR="192.0.2.45").status_code for _ in range(9)]
+
+    assert statuses == [401] * 6 + [429] * 3
+    before = count(database)
+    answer = ask(client, a_token(), REMOTE_ADDR="192.0.2.45")
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (429, "throttled")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert ask(client, a_token(), REMOTE_ADDR="192.0.2.46").status_code == 200
+    assert count(database) == before + 1, "of those who are not listened to one had been noted"
+    with database.read() as work:
+        event = read_event(searching.one(work, before).raw)  # type: ignore[union-attr]
+    assert (event.id.code, event.outcome) == ("110113", "4")
+    assert "failed too often" in event.description
+
+
+def test_who_is_not_known_is_refused_where_that_cannot_be_noted(tmp_path: Path) -> None:
+    made = a_trail(f"sqlite:///{tmp_path / 'trail.db'}")
+    (tmp_path / "readers").write_text("name:portal\n")
+    more = {"AUDIT_REPOSITORY_READERS": str(tmp_path / "readers"), "TLS_TRUST": "ca.pem", "TLS_CERTIFICATE": "n.pem"}
+    client = a_client(made, tmp_path, **more)
+    with closing(sqlite3.connect(tmp_path / "trail.db")) as connection:
+        connection.execute("DROP TABLE arr_record")
+
+    assert ask(client, REMOTE_ADDR="192.0.2.47").status_code == 403
+
+
 def test_a_system_on_the_list_reads_and_one_that_only_sends_does_not(guarded: FlaskClient) -> None:
     assert ids(ask(guarded, **{PEER: Peer("CN=portal", "a" * 64, ("portal",))})) == [4]
     assert ask(guarded, **{PEER: Peer("CN=sender", "b" * 64, ("sender",))}).status_code == 401
+
+
+def test_the_list_of_readers_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, place = [0.0], tmp_path / "readers"
+    monkeypatch.setattr(following, "Followed", partial(Followed, now=lambda: clock[0]))
+    place.write_text("name:portal\n")
+    told = {"AUDIT_REPOSITORY_READERS": str(place), "TLS_TRUST": "ca.pem", "TLS_CERTIFICATE": "node.pem"}
+    admission = Admission.as_set(load({f"PORTOLAN_{name}": value for name, value in told.items()}))
+    portal, other = ({PEER: Peer(f"CN={name}", "a" * 64, (name,))} for name in ("portal", "other"))
+    assert admission.admit(portal).user == "CN=portal"
+
+    place.write_text("name:other\n")
+    clock[0] += 2
+    assert admission.admit(other).user == "CN=other"
+    with pytest.raises(Refused):
+        admission.admit(portal)
+    place.unlink()
+    clock[0] += 2
+    assert admission.admit(other).user == "CN=other", "a file that is gone for a moment takes nobody out"
 
 
 def test_with_nobody_who_may_read_there_is_nothing_to_read(database: Database, tmp_path: Path) -> None:

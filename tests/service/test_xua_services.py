@@ -94,7 +94,7 @@ def test_an_assertion_of_a_key_holder_is_bound_to_the_connection(
     ("make", "expected"),
     [
         (lambda sts: b"", "InvalidSecurity"),
-        (lambda sts: security(), "UnsupportedSecurityToken"),
+        (lambda sts: security(), "InvalidSecurity"),
         (lambda sts: security(sts.sign()), "InvalidSecurityToken"),  # for somebody else
         (lambda sts: security(sts.sign()) * 2, "InvalidSecurity"),
         (lambda sts: security(sts.sign(), sts.sign()), "UnsupportedSecurityToken"),

@@ -6,10 +6,12 @@ by which its records are found; refused connections are found by the reason that
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -18,11 +20,23 @@ from typing import Any
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask.testing import FlaskClient
 from lxml import etree
 
+from auditing.app import create_app
+from auditing.search import Wanted
+from auditing.store import searching
+from common.audit.opening import open_auditor
 from common.audit.segments import Destination, waiting
+from common.client import DocumentConsumer, NotReached
+from common.db import Database
 from common.model import AssociationType
+from common.observe import correlation
+from common.settings import load
 from common.standard.transactions import ITI_18, ITI_42, ITI_43, Transaction
+from common.tls import of_client
+from console.commands.token import public_set, signed
 from tests.access_cases import CASES
 from tests.access_kit import of_case as keep_case
 from tests.assertions import BROKEN, WRAPPED, forged, saml
@@ -31,6 +45,9 @@ from tests.outcomes import SIMPLE, Ground, told, wrapped_header
 from tests.pages import held
 from tests.secure_world import World, a_world, of_case
 from tests.servers.audit_repository import AuditRepository
+from tests.servers.impostor import Impostor
+from tests.unit.auditing.kit import a_trail
+from tests.unit.common.oauth import test_verifying as tokens
 from tests.wire import STATUS, Answer, Services, answer, envelope, mtom, query_body, retrieve_body
 from tests.xua import DOCTOR, security
 
@@ -46,6 +63,8 @@ class Scene:
     world: World
     audit: AuditRepository
     ground: Ground
+    trail: Database
+    face: FlaskClient
     portal: requests.Session = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +118,62 @@ def connections(scene: Scene) -> Iterator[tuple[str, str, Came]]:
     with pytest.raises(requests.exceptions.ConnectionError):
         requests.get(world.urls["registry"].replace("https", "http"), timeout=20)
     yield "S3", "plain HTTP", ("closed", "~plain HTTP")
+
+
+def neighbours(scene: Scene) -> Iterator[tuple[str, str, Came]]:
+    """Somebody answers in the Registry's place: a query is asked there as the command line asks it."""
+    world, folder = scene.world, scene.world.pki.folder
+    world.pki.issue("elsewhere", "elsewhere.example")
+    settings = load(world.pair.registry.environment)
+    auditor = open_auditor(settings, "command-line", brief=True)
+    for what, place in (
+        ("a certificate of an authority that is not trusted", world.stranger.folder / "portal.pem"),
+        ("an expired certificate", folder / "expired.pem"),
+        ("a revoked certificate", folder / "revoked.pem"),
+        ("a certificate of another name", folder / "elsewhere.pem"),
+    ):
+        name, came = f"{next(_names):032x}", "answered"
+        with (
+            closing(Impostor(place)) as impostor,
+            DocumentConsumer(impostor.url, {}, tls=of_client(settings.tls_files), audit=auditor) as consumer,
+            correlation.bind(name),
+        ):
+            try:
+                consumer.find(scene.ground.patient_id)
+            except NotReached:
+                came = f"not a byte sent over {impostor.connections} connection"
+        assert not impostor.heard
+        yield "S2", f"a neighbour with {what}", (came, name)
+    assert auditor is not None
+    auditor.close()
+
+
+def bearers(scene: Scene) -> Iterator[tuple[str, str, Came]]:
+    """At the face by which the trail is read (ITI-81); each by an address of its own, as of one more is left out."""
+    now = time.time()
+    good = tokens.claims(iat=now, exp=now + 300)
+    made = {
+        "no token": "",
+        "a token with the algorithm none": f"{tokens.part({'alg': 'none'})}.{tokens.part(good)}.",
+        "a token: HMAC with the issuer's public key for its secret": tokens.hmac_with_the_public_key(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        ),
+        "a token of another key, by the right one's name": signed(good, tokens.OTHER, kid=tokens.OURS[0].thumbprint()),
+        "a token of another key, with the address of that": signed(good, tokens.OTHER, jku="https://evil.example/keys"),
+        "a token that brings its own key": signed(good, tokens.OTHER, jwk=tokens.OTHER[0].as_dict(private=False)),
+        "a token of another issuer": signed({**good, "iss": "https://evil.example"}, tokens.OURS),
+        "a token for another service": signed({**good, "aud": "https://other.example"}, tokens.OURS),
+        "a token that has expired": signed({**good, "iat": now - 900, "exp": now - 600}, tokens.OURS),
+        "a token that lives for a day": signed({**good, "exp": now + 86_400}, tokens.OURS),
+        "a token without the scope": signed({**good, "scope": "other"}, tokens.OURS),
+    }
+    for number, (what, token) in enumerate(made.items(), 1):
+        address = f"198.51.100.{number}"
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        asked = {"headers": headers, "environ_overrides": {"REMOTE_ADDR": address}}
+        answer = scene.face.get("/audit/AuditEvent?date=ge2026-01-01", **asked)
+        error = re.search(r'error="(\w+)"', answer.headers.get("WWW-Authenticate", ""))
+        yield "S9", what, (f"{answer.status_code} {error[1] if error else 'Bearer'}", f"@{address}")
 
 
 def outcome(sent: tuple[str, Answer | None]) -> Came:
@@ -196,20 +271,24 @@ def submissions(scene: Scene) -> Iterator[tuple[str, str, Came]]:
 
 def guesses(scene: Scene) -> Iterator[tuple[str, str, Came]]:
     stranger = deepcopy(DOCTOR)
-    last = first = scene.find(security(forged(scene.world.sts.sign(stranger))))
+    last = scene.find(security(forged(scene.world.sts.sign(stranger))))
     for _ in range(400):
         last = scene.find(security(forged(scene.world.sts.sign(stranger))))
         if told(last[1]).startswith("429"):
             break
-    # Each guess before is on record; who asks too often is counted, which is meant to cost nothing.
-    yield "S14", "guessing who to be, again and again", (told(last[1]), first[0])
+    # Each guess before is on record; that somebody is not listened to is once a minute, with how often.
+    yield "S14", "guessing who to be, again and again", (told(last[1]), "~has failed too often to say who asks")
 
 
 def short(record: etree._Element) -> str:
     """A record in a few words: the event, what kind, how it ended, and by which rule."""
     event = record[0]
     kinds = [each.get("originalText", "") for each in event if each.tag in ("EventID", "EventTypeCode")]
-    said = re.sub(r"sha256:[0-9a-f]+|\[[0-9a-f]{32}\]|\d{4,}", "…", event.findtext("EventOutcomeDescription", ""))
+    said = re.sub(
+        r"sha256:[0-9a-f]+|\[[0-9a-f]{32}\]|\d{4,}|(?<=again in )\d+",
+        "…",
+        event.findtext("EventOutcomeDescription", ""),
+    )
     rules = {
         b64decode(each.get("value", "")).decode()
         for each in record.iterfind("ParticipantObjectIdentification/ParticipantObjectDetail")
@@ -227,11 +306,16 @@ def details(record: etree._Element) -> Mapping[str, str]:
 
 def left(found: list[etree._Element], key: str) -> list[str]:
     """What an attack left, each record once."""
-    if key.startswith("~"):
+    if key.startswith("@"):
+        mine = [each for each in found if any(at.get("NetworkAccessPointID") == key[1:] for at in each)]
+    elif key.startswith("~"):
         mine = [each for each in found if key[1:] in each[0].findtext("EventOutcomeDescription", "")][:1]
     else:
         mine = [each for each in found if details(each).get("Correlation") == key]
     return sorted(set(map(short, mine)))
+
+
+ALL = (connections, neighbours, identities, bearers, records, submissions, guesses)
 
 
 @pytest.fixture(scope="module")
@@ -243,17 +327,35 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with a_world(folder, settings) as world:
         ground = world.ground()
         keep_case(world.database, ALLOWED, ground.patient_id)
-        yield Scene(world, audit, ground)
+        with closing(a_trail(f"sqlite:///{folder}/trail.db")) as trail:
+            yield Scene(world, audit, ground, trail, a_face(folder, trail))
     audit.kill()
 
 
+def a_face(folder: Path, trail: Database) -> FlaskClient:
+    """Of an audit record repository, for bearers of the right tokens."""
+    keys = folder / "jwks.json"
+    keys.write_text(json.dumps(public_set(tokens.OURS)))
+    told = {"DATA": folder, "OAUTH": "required", "OAUTH_ISSUER": tokens.ISSUER, "OAUTH_JWKS": keys,
+            "AUDIT_REPOSITORY_URL": tokens.URL}  # fmt: skip
+    settings = load({f"PORTOLAN_{name}": str(value) for name, value in told.items()})
+    return create_app(settings, trail).test_client()
+
+
+def of_trail(trail: Database) -> list[etree._Element]:
+    """The AuditMessages that it has of itself."""
+    with trail.read() as work:
+        found = searching.page(work, Wanted(), most=1000)
+    return [etree.fromstring(each.raw.partition(b" - ")[2]) for each in found]
+
+
 def test_each_attack_is_refused_and_on_record(scene: Scene, record_property: Callable[[str, object], None]) -> None:
-    made = [attack for attacks in (connections, identities, records, submissions, guesses) for attack in attacks(scene)]
+    made = [attack for attacks in ALL for attack in attacks(scene)]
     spool = scene.world.pair.registry.log.parent / "audit"
     until = time.monotonic() + 30
     while waiting(spool, Destination("127.0.0.1", scene.audit.port)).records and time.monotonic() < until:
         time.sleep(0.2)
-    found = scene.audit.records()
+    found = [*scene.audit.records(), *of_trail(scene.trail)]
 
     lines = ["| row | attack | answer | audit record |", "|---|---|---|---|"]
     for row, what, (came, key) in made:

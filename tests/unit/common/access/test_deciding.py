@@ -222,6 +222,20 @@ def test_of_what_a_patient_said_the_narrower_counts_and_then_the_refusal() -> No
     assert not allowed(refused, for_us, replace(for_us, permits=False))
 
 
+def test_a_permission_that_is_implied_counts_where_consent_may_be_implied_alone() -> None:
+    implied = Consent(PATIENT, permits=True, is_implied=True)
+    narrow, wide = replace(implied, type_code=LETTER.type_code), Consent(PATIENT, permits=False)
+    there = replace(DOCTOR, organisation=HOSPITAL)
+
+    assert decided(there, replace(FACTS, consents=(implied,))).rule == "consent"
+    assert decided(there, replace(FACTS, consents=(implied, Consent(PATIENT, permits=True)))).rule == "care"
+    assert decided(there, replace(FACTS, consents=(narrow, Consent(PATIENT, permits=True)))).rule == "care"
+    assert decided(there, replace(FACTS, consents=(narrow, wide))).rule == "consent"
+    assert decided(facts=replace(FACTS, consents=(narrow, wide))).rule == "care"
+    refused = replace(implied, permits=False)
+    assert decided(facts=replace(FACTS, consents=(refused,))).rule == "objection"
+
+
 def test_a_refusal_for_a_purpose_counts_for_whoever_does_not_say_why() -> None:
     facts = replace(FACTS, consents=(Consent(PATIENT, permits=False, purpose="HRESCH"),))
 

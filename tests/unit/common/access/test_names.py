@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.access.names import of_institution, organisation, patient, role
+from common.access.names import asserted, of_institution, organisation, patient, role
 
 ODS = "2.16.840.1.113883.2.1.3.2.4.19.1"
 
@@ -48,3 +48,25 @@ def test_roles_and_patients_have_one_form() -> None:
     assert role("Nurse") == "Nurse^"
     assert patient("9990001006^^^NHS&2.16.840.1.113883.2.1.4.1&ISO^NH") == ("9990001006", "2.16.840.1.113883.2.1.4.1")
     assert patient("x") == ("x", "")
+
+
+NHS = "2.16.840.1.113883.2.1.4.1"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"9990001006^^^&{NHS}&ISO", f" 9990001006^^^NHS&{NHS}&ISO^NH", f"999 000 1006^^^&{NHS}&ISO", "9990001006",
+        "999 000 1006", "999-000-1006", "https://fhir.nhs.uk/Id/nhs-number|9990001006", f"urn:oid:{NHS}:9990001006",
+        f"urn:oid:{NHS}.9990001006",
+    ],
+)  # fmt: skip
+def test_an_assertion_names_a_patient_in_each_form_of_an_nhs_number(told: str) -> None:
+    assert asserted(told) == patient(f"9990001006^^^&{NHS}&ISO")
+
+
+@pytest.mark.parametrize(
+    "told", ["9990001007", "9990001006^^^&2.999.1&ISO", "999000100", "", "x", "https://elsewhere.example|9990001006"]
+)
+def test_what_is_no_nhs_number_is_not_made_one(told: str) -> None:
+    assert asserted(told) == patient(told)

@@ -9,8 +9,9 @@ from typing import Final
 from lxml import etree
 
 from common.audit.account import Account
-from common.audit.auditor import Asker, Auditor, Node
+from common.audit.auditor import Auditor
 from common.audit.message import AuditMessage, Source
+from common.audit.parties import Asker, Node
 from common.audit.segments import Segment, segments
 from common.audit.spool import Bounds, Spool, Sync
 from common.audit.syslog import frames_in

@@ -9,9 +9,9 @@ from lxml import etree
 
 from common.audit import events
 from common.audit.account import Account, Document, Judgement
-from common.audit.auditor import Node
 from common.audit.events import DESTINATION, OTHERS, ROWS, SOURCE, TABLE, Kind, Row, Side, key_of, outcome_of
 from common.audit.message import Source
+from common.audit.parties import Node
 from common.audit.records import Happened, records
 from common.standard.transactions import TRANSACTIONS
 from tests.unit.common.audit.kit import ASKER, OTHER, PATIENT, an_account, element
@@ -71,6 +71,7 @@ EXPECTED = {
     "ITI-8 A05": ("110110 C", "110110 C"),
     "ITI-8 A08": ("110110 U", "110110 U"),
     "ITI-8 A40": ("110110 U", "110110 U"),
+    **{f"ITI-31 {event}": ("110110 U", "110110 U") for event in ("A02", "A03", "A11", "A12", "A13", "A38")},
     "ITI-64 A43": ("110110 U", "110110 U"),
     "ITI-44 PRPA_IN201301UV02": ("110110 C", "110110 C"),
     "ITI-44 PRPA_IN201302UV02": ("110110 U", "110110 U"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,11 +16,14 @@ import pytest
 
 from common.audit import events
 from common.audit.account import bind
+from common.audit.asking import Recorder
+from common.audit.quick import QuickWriter
 from common.audit.segments import Destination, Segment, confirm, position, segments, size_of, sweep, waiting
 from common.audit.spool import Bounds, Spool, SpoolFailed, Sync
 from common.audit.syslog import Origin, framed
 from common.audit.writing import written
 from common.observe.health import Unready
+from common.standard.transactions import ITI_18
 from tests.unit.common.audit.kit import ASKER, AT, PATIENT, an_auditor, spooled
 from tests.unit.common.audit.test_writing import a_message
 
@@ -193,7 +197,7 @@ def test_a_write_that_fails_is_told_and_the_next_one_goes_to_another_file(
     spool = a_spool(tmp_path, segment=1 << 16)
     spool.append([a_frame("a")])
     with monkeypatch.context() as broken:
-        broken.setattr(os, "pwrite", failing(number))
+        broken.setattr(QuickWriter, "write", failing(number))
         with pytest.raises(SpoolFailed):
             spool.append([a_frame("b")])
         assert spool.failure
@@ -344,3 +348,26 @@ def test_no_value_of_a_sender_gets_into_the_stream_as_a_record(tmp_path: Path) -
     spool.close()
 
     assert len(texts(tmp_path)) == 1
+
+
+def test_a_neighbour_that_is_not_who_it_should_be_is_recorded_besides_what_was_asked(tmp_path: Path) -> None:
+    auditor = an_auditor(tmp_path)
+    url = "https://registry.example:8010/registry"
+
+    def ask(error: OSError) -> None:
+        with Recorder(auditor, url).asking(ITI_18):
+            try:
+                raise error
+            except OSError as cause:
+                raise LookupError("no TLS with registry.example: it has expired") from cause
+
+    for error in ConnectionRefusedError(), ssl.SSLCertVerificationError():
+        with pytest.raises(LookupError):
+            ask(error)
+    auditor.close()
+
+    asked, alert, again = spooled(tmp_path)
+    assert [each[0][0].get("csd-code") for each in (asked, alert, again)] == ["110112", "110113", "110112"]
+    assert [each.get("csd-code") for each in alert[0][:2]] == ["110113", "110126"]
+    assert [each.get("UserID") for each in alert.findall("ActiveParticipant")][-1] == url
+    assert alert.find("ParticipantObjectIdentification").get("ParticipantObjectID") == url  # type: ignore[union-attr]

@@ -11,11 +11,13 @@ from common.audit.account import current
 from common.audit.auditor import Auditor
 from common.soap.addressing import way_of
 from common.soap.envelope import read_envelope, write_envelope
-from common.soap.faults import FAILED_CHECK, RECEIVER, SENDER, SoapFault
+from common.soap.faults import FAILED_CHECK, MESSAGE_EXPIRED, RECEIVER, SENDER, SoapFault
 from common.soap.xml import XmlLimits, parse
 from common.standard.transactions import ITI_18, ITI_43, Transaction
 from common.web.answers import Reply
+from common.web.pacing import TooOften
 from common.web.recording import Heard, Recording
+from common.web.sparing import Sparing
 from tests.unit.common.audit.kit import an_auditor, spooled
 
 
@@ -136,3 +138,35 @@ def test_an_address_for_answers_is_the_requestors_name(tmp_path: Path) -> None:
 
     [record] = spooled(tmp_path)
     assert record[1].get("UserID") == "https://portal.example/answers"
+
+
+def test_who_asks_too_often_is_recorded_once_in_a_while_with_how_often(tmp_path: Path) -> None:
+    clock = [1.0]
+    recording = Recording(an_auditor(tmp_path), Sparing.alone(lambda: clock[0]))
+    fault, heard = TooOften("This client asks more often than it may", 3.0), Heard(address="192.0.2.1")
+
+    for seconds in (0, 1, 2, 90):
+        clock[0] = 1.0 + seconds
+        assert recording.refused(fault, heard) is fault
+
+    first, second = spooled(tmp_path)
+    assert first[0][0].get("csd-code") == "110113"
+    assert first[1].get("NetworkAccessPointID") != "192.0.2.1"
+    assert first[2].get("NetworkAccessPointID") == "192.0.2.1"
+    told = [each[0].findtext("EventOutcomeDescription") for each in (first, second)]
+    assert told == [fault.reason, f"{fault.reason} (2 more like it since the last record)"]
+
+
+def test_who_asks_too_often_is_refused_where_nothing_can_be_recorded_too(tmp_path: Path) -> None:
+    fault = TooOften("This client asks more often than it may", 3.0)
+
+    assert Recording(broken(tmp_path), Sparing.alone(lambda: 1.0)).refused(fault, Heard()) is fault
+
+
+def test_a_stale_message_is_a_user_who_was_not_identified(tmp_path: Path) -> None:
+    auditor = an_auditor(tmp_path)
+    with Recording(auditor).account():
+        Recording(auditor).refused(SoapFault(MESSAGE_EXPIRED), Heard(transaction=ITI_18))
+    auditor.close()
+
+    assert [each[0][0].get("csd-code") for each in spooled(tmp_path)] == ["110114", "110112"]

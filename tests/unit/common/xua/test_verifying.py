@@ -95,7 +95,7 @@ def test_s4_what_is_wrong_with_an_assertion_gets_its_fault(sts: Sts, verifier: V
 
 def test_s4_no_header_or_an_empty_one_has_its_own_faults(verifier: Verifier) -> None:
     root, header = a_message()
-    for given, kind in ((None, faults.INVALID_SECURITY), (header, faults.UNSUPPORTED_TOKEN)):
+    for given, kind in ((None, faults.INVALID_SECURITY), (header, faults.INVALID_SECURITY)):
         with pytest.raises(NotIdentified) as refused:
             verifier.verify(root, given, time.time())
         assert refused.value.kind is kind
