@@ -182,7 +182,7 @@ class Retrieve:
             with self._store.read(blob) as reader:
                 return Outgoing(asked, blob.mime_type, blob.size, content=reader.content())
         self._store.verify(blob)
-        return Outgoing(asked, blob.mime_type, blob.size, reader=self._store.read(blob))
+        return Outgoing(asked, blob.mime_type, blob.size, reader=self._store.read(blob.bare()))
 
     def _seen_by(self, who: Who) -> Seen | None:
         """Which of some documents somebody may see, for those that are made of what others say."""

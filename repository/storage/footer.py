@@ -18,7 +18,7 @@ from repository.storage.interface import Blob, Tombstone
 _TRAILER = struct.Struct(">II8s")
 _MAGIC = b"PORTOLN1"
 _TOMB = b"PORTOLNX"
-_PLACED = ("pending", "locator")  # said by where the bytes are, not by what is written with them
+_PLACED = ("pending", "locator", "content")  # said by where the bytes are, not by what is written with them
 LIKELY = 4096
 """Bytes from the end of a file that hold the footer and trailer of all but the oddest documents."""
 LONGEST = 256 * 1024

@@ -7,7 +7,7 @@ others can see is ever overwritten. The local folder (`folder.py`) and S3 (`s3.p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -17,7 +17,11 @@ CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One stored content of one uniqueId; `sha1` in hex, `size` in bytes, `stored_at` in seconds since the epoch."""
+    """One stored content of one uniqueId; `sha1` in hex, `size` in bytes, `stored_at` in seconds since the epoch.
+
+    `content` may hold the bytes of a small document where `commit` or `find` has just had them in hand; whoever keeps a
+    blob for longer keeps it `bare`.
+    """
 
     unique_id: str
     mime_type: str
@@ -27,10 +31,15 @@ class Blob:
     pending: bool
     stored_at: float
     locator: str
+    content: bytes | None = field(default=None, compare=False, repr=False)
 
     def same_content(self, other: Blob) -> bool:
         """Whether both hold the same bytes, by hash and size."""
         return self.sha1 == other.sha1 and self.size == other.size
+
+    def bare(self) -> Blob:
+        """The same without its bytes."""
+        return self if self.content is None else replace(self, content=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,9 @@ class Reader(Protocol):
 
         Meant for small ones. Raises Damaged, Missing or Busy.
         """
+
+    def require_hash(self) -> None:
+        """Pass over all bytes and raise Damaged unless their SHA-1 is right."""
 
     def close(self) -> None:
         """Let go of the file or connection; safe to call twice."""

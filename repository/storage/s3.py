@@ -8,32 +8,32 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 from common.faults import checkpoint
 from repository.storage.errors import Busy, Conflict, Damaged, Failed, Missing
 from repository.storage.footer import buried
-from repository.storage.interface import CHUNK, Blob, Tombstone
+from repository.storage.interface import CHUNK, Blob, Reader, Tombstone
 from repository.storage.later import Later
 from repository.storage.recent import Recent
 from repository.storage.s3_keys import (
-    DOCUMENTS,
     INCOMING,
     PENDING,
+    as_settled,
     burial_mark_key,
     data_key,
     data_of_mark,
     document_key,
+    is_alone,
     mark_key,
-    marks_prefix,
     read,
-    read_tomb,
     written,
     written_tomb,
 )
 from repository.storage.s3_reader import S3Reader
+from repository.storage.s3_shelves import S3Shelves
 from repository.storage.s3_upload import S3Upload
-from repository.storage.s3_wire import Listed, Wire
+from repository.storage.s3_whole import WholeReader, whole
+from repository.storage.s3_wire import Wire
 
 _REMEMBERED = 16_384
 _FRESH_SECONDS = 0.5  # less than any sweeper waits
@@ -46,8 +46,8 @@ class S3Store:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._shelves = S3Shelves(wire)
         self._later: Later[str] = Later(self._remove_all)
-        self._settled_lately: Recent[str, Blob] = Recent(_REMEMBERED)
         self._verified: Recent[str, str] = Recent(_REMEMBERED)
         self._committed_lately: Recent[str, float] = Recent(_REMEMBERED)
         self._beside = ThreadPoolExecutor(_BESIDE, "tombstones")
@@ -73,93 +73,96 @@ class S3Store:
 
     def find(self, unique_id: str) -> list[Blob]:
         """The settled blob alone, else the pending ones whose bytes are there, oldest first."""
-        settled = self._settled(unique_id)
+        settled = self._shelves.settled(unique_id)
         if settled:
             return [settled]
-        marks = [self._marked(mark.key) for mark in self._wire.listed(marks_prefix(unique_id))]
+        marks = map(self._shelves.marked, self._shelves.marks(unique_id))
         found = sorted(filter(None, marks), key=lambda blob: blob.stored_at)
         if found and self.tombstone(unique_id):
             return []  # copies that a cut burial has left
-        settled = None if found else self._settled(unique_id)  # it may have been settled while we looked
+        settled = None if found else self._shelves.settled(unique_id)  # it may have been settled while we looked
         return [settled] if settled else found
 
-    def _settled(self, unique_id: str, *, remembered: bool = True) -> Blob | None:
-        known = self._settled_lately.get(unique_id) if remembered else None
-        if known:
-            return known
-        try:
-            blob = read(self._wire.get(document_key(unique_id)), pending=False)
-        except Missing:
-            return None
-        except Damaged:
-            return Blob(unique_id, "", "", 0, 0, False, 0.0, document_key(unique_id))
-        self._settled_lately.put(unique_id, blob)
-        return blob
-
-    def _marked(self, key: str) -> Blob | None:
-        """The pending blob of a mark; None when mark or bytes are absent: then nobody was told of the document."""
-        try:
-            blob = read(self._wire.get(key), pending=True)
-            self._wire.stat(blob.locator)
-        except (Missing, Damaged):
-            return None
-        return blob
-
-    def read(self, blob: Blob, chunk_size: int = CHUNK) -> S3Reader:
-        """Open a document for reading."""
+    def read(self, blob: Blob, chunk_size: int = CHUNK) -> Reader:
+        """Open a document for reading, or read from what `find` has brought along."""
         if not blob.sha1:
             raise Damaged("the description of a document cannot be read")
+        if blob.content is not None:
+            return WholeReader(blob, blob.content, chunk_size)
         try:
             return S3Reader(self._wire, blob, chunk_size)
         except Missing:
-            self._settled_lately.forget(blob.unique_id)  # another process has removed it
-            raise
+            self._shelves.forget(blob.unique_id)  # another process has removed it
+            if not blob.pending:
+                raise
+        settled = self._shelves.settled_now(blob.unique_id)  # or settled it, and taken the mark away
+        if settled is None or not settled.same_content(blob):
+            raise Missing("the document was removed before it was settled")
+        return self.read(settled, chunk_size)
 
     def verify(self, blob: Blob) -> None:
-        """Check all bytes by SHA-1, unless the very same object was checked before."""
+        """Check all bytes by SHA-1, unless the very same object was checked before; small ones each time."""
+        if not is_alone(blob.locator):
+            self._require_hash(blob)
+            return
         try:
             identity = self._wire.stat(blob.locator).identity
         except Missing:
-            self._settled_lately.forget(blob.unique_id)  # another process has removed it
+            self._shelves.forget(blob.unique_id)  # another process has removed it
             raise
-        if self._verified.get(blob.locator) == identity:
-            return
+        if self._verified.get(blob.locator) != identity:
+            self._require_hash(blob)
+            self._verified.put(blob.locator, identity)
+
+    def _require_hash(self, blob: Blob) -> None:
         with self.read(blob) as reader:
             reader.require_hash()
-        self._verified.put(blob.locator, identity)
 
     def settle(self, blob: Blob) -> Blob:
-        """Put the description where only one can be; the store decides between racers."""
+        """Put the settled object where only one can be; the store decides between racers."""
         if not blob.pending:
-            return self._settled_like(blob)
-        settled = replace(blob, pending=False)
-        self._require_data(blob)
-        try:
-            self._wire.put(document_key(blob.unique_id), written(settled), only_if_absent=True)
-        except Conflict:
-            settled = self._settled_like(blob)
-            if settled.locator != blob.locator:
-                self._wire.remove(blob.locator)
+            return self._settled_like(blob).bare()
+        settled = self._settled_now(blob).bare()
+        if is_alone(blob.locator) and settled.locator != blob.locator:
+            self._wire.remove(blob.locator)
         checkpoint("mark.removed")
-        self._settled_lately.put(blob.unique_id, settled)
+        self._shelves.remember(settled)
         self._later.add(mark_key(blob.unique_id, blob.locator))
         return settled
 
-    def _require_data(self, blob: Blob) -> None:
-        """Raise Missing rather than settle what a sweeper has removed; joined attempts need no bytes of their own.
+    def _settled_now(self, blob: Blob) -> Blob:
+        settled = as_settled(blob)
+        try:
+            content = self._to_settle(settled) if is_alone(blob.locator) else self._arrived(blob)
+            self._wire.put(document_key(blob.unique_id), content, only_if_absent=True)
+        except (Conflict, Missing):
+            return self._settled_like(blob)  # joined attempts need no bytes of their own
+        return settled
+
+    def _arrived(self, blob: Blob) -> bytes:
+        """The settled object of a small document, which is its mark once more; raises Missing, Damaged.
+
+        Bytes that were committed here and are still in hand need no look whether a sweeper elsewhere took the mark:
+        what is settled holds all it needs.
+        """
+        is_in_hand = blob.content is not None and self._committed_lately.get(blob.locator) is not None
+        found = blob if is_in_hand else read(self._wire.get(blob.locator), blob.locator)
+        if found.content is None:
+            raise Damaged("the stored bytes are not those that were acknowledged")
+        return whole(found, found.content)
+
+    def _to_settle(self, settled: Blob) -> bytes:
+        """The settled object of a large document. Raises Missing rather than name what a sweeper has removed.
 
         No sweeper removes what was put here a moment ago.
         """
-        committed = self._committed_lately.get(blob.locator)
-        if committed is not None and time.monotonic() - committed < _FRESH_SECONDS:
-            return
-        try:
-            self._wire.stat(blob.locator)
-        except Missing:
-            self._settled_like(blob)
+        committed = self._committed_lately.get(settled.locator)
+        if committed is None or time.monotonic() - committed >= _FRESH_SECONDS:
+            self._wire.stat(settled.locator)
+        return written(settled)
 
     def _settled_like(self, blob: Blob) -> Blob:
-        settled = self._settled(blob.unique_id, remembered=False)
+        settled = self._shelves.settled_now(blob.unique_id)
         if settled is None:
             if tombstone := self.tombstone(blob.unique_id):
                 raise buried(tombstone)
@@ -171,10 +174,17 @@ class S3Store:
     def remove(self, blob: Blob) -> None:
         """Remove an attempt that is not settled, or a settled document and its bytes."""
         self._committed_lately.forget(blob.locator)
-        self._settled_lately.forget(blob.unique_id)
-        settled = self._settled(blob.unique_id, remembered=False)
-        self._settled_lately.forget(blob.unique_id)
-        is_settled = settled is not None and settled.locator == blob.locator
+        if blob.pending and not is_alone(blob.locator):
+            self._wire.remove(blob.locator)  # what was settled of it is an object of its own
+            return
+        settled = self._shelves.settled_now(blob.unique_id)
+        self._shelves.forget(blob.unique_id)
+        if is_alone(blob.locator):
+            self._remove_large(blob, is_settled=settled is not None and settled.locator == blob.locator)
+        elif settled == blob:
+            self._wire.remove(document_key(blob.unique_id))
+
+    def _remove_large(self, blob: Blob, *, is_settled: bool) -> None:
         if blob.pending and is_settled:
             return
         mark = mark_key(blob.unique_id, blob.locator)
@@ -186,12 +196,13 @@ class S3Store:
         self._wire.remove_many([mark, burial_mark_key(blob.unique_id, blob.locator)])
 
     def bury(self, blob: Blob, message_id: str = "") -> None:
-        """Put a tombstone over the settled description, then remove the bytes and every marked copy."""
+        """Put a tombstone over the settled object, then remove the bytes beside it and every marked copy."""
         if self.tombstone(blob.unique_id) is None:
-            self._settled_like(blob)
-            self._settled_lately.forget(blob.unique_id)
-            # Marked again first: if we die behind the tombstone, the sweeper finds the bytes by their mark.
-            self._wire.put(burial_mark_key(blob.unique_id, blob.locator), written(blob))
+            settled = self._settled_like(blob)
+            self._shelves.forget(blob.unique_id)
+            if is_alone(settled.locator):
+                # Marked again first: if we die behind the tombstone, the sweeper finds the bytes by their mark.
+                self._wire.put(burial_mark_key(blob.unique_id, settled.locator), written(settled))
             checkpoint("tomb.synced")
             tombstone = Tombstone.of(blob, time.time(), message_id)
             self._wire.put(document_key(blob.unique_id), written_tomb(tombstone))
@@ -202,43 +213,36 @@ class S3Store:
         """Remove what a burial that was cut off has left."""
         if self.tombstone(unique_id) is None:
             return
-        for mark in list(self._wire.listed(marks_prefix(unique_id))):
-            self._wire.remove(data_of_mark(mark.key))
-            self._wire.remove(mark.key)
-        self._settled_lately.forget(unique_id)
+        for mark in list(self._shelves.marks(unique_id)):
+            self._wire.remove(data_of_mark(mark))
+            self._wire.remove(mark)
+        self._shelves.forget(unique_id)
         checkpoint("copies.removed")
 
     def tombstone(self, unique_id: str) -> Tombstone | None:
         """What is left of a document that was buried."""
-        try:
-            return read_tomb(self._wire.get(document_key(unique_id)))
-        except (Missing, Damaged):
-            return None
+        return self._shelves.tombstone(unique_id)
 
     def pending(self, older_than_seconds: float) -> Iterator[Blob]:
         """The blobs whose mark is at least that old; marks left over by a crash after settling are let go."""
-        for mark in self._old(PENDING, older_than_seconds):
-            blob = self._marked(mark.key)
+        for mark in self._shelves.old_marks(older_than_seconds):
+            blob = self._shelves.marked(mark)
             if blob is None:
                 continue
-            settled = self._settled(blob.unique_id, remembered=False)
-            if settled and settled.locator == blob.locator:
-                self._later.add(mark.key)
+            if self._shelves.settled_now(blob.unique_id) == as_settled(blob):
+                self._later.add(mark)
             else:
-                yield blob
-
-    def _old(self, prefix: str, older_than_seconds: float) -> Iterator[Listed]:
-        for item in self._wire.listed(prefix):
-            if older_than_seconds <= 0 or time.time() - item.changed_at >= older_than_seconds:
-                yield item
+                yield blob.bare()
 
     def uploads_abandoned(self, older_than_seconds: float) -> int:
         """Abort uploads that gave no sign of life for so long, and remove marks whose bytes never came.
 
-        An upload that runs says so once a minute, so a shorter time than a few minutes is for tests only.
+        An upload that runs says so once a minute, so a shorter time than a few minutes is for tests only. What arrived
+        whole is never half there: were it unreadable, it would be damaged, or of a later release, and somebody's.
         """
-        return sum(self._aborted(item.key) for item in self._old(INCOMING, older_than_seconds)) + sum(
-            self._unmarked(item.key) for item in self._old(PENDING, older_than_seconds)
+        old = self._shelves.old
+        return sum(self._aborted(item.key) for item in old(INCOMING, older_than_seconds)) + sum(
+            self._unmarked(item.key) for item in old(PENDING, older_than_seconds)
         )
 
     def _aborted(self, key: str) -> bool:
@@ -251,7 +255,7 @@ class S3Store:
         return True
 
     def _unmarked(self, key: str) -> bool:
-        if self._marked(key):
+        if self._shelves.marked(key):
             return False
         self._wire.remove(key)
         return True
@@ -259,13 +263,8 @@ class S3Store:
     def all(self) -> Iterator[Blob]:
         """Every blob, pending ones first, so that one that is settled meanwhile is met at least once."""
         yield from self.pending(0)
-        for item in self._wire.listed(DOCUMENTS):
-            try:
-                yield read(self._wire.get(item.key), pending=False)
-            except Missing:
-                continue
-            except Damaged:
-                yield Blob("", "", "", item.size, 0, False, item.changed_at, item.key)
+        yield from self._shelves.unreadable_arrivals()
+        yield from self._shelves.all_settled()
 
     def probe(self) -> None:
         """Put, get and remove a small object, in a bucket that is made if it is absent."""

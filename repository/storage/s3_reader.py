@@ -10,9 +10,13 @@ from typing import Self
 import urllib3
 
 from repository.storage.crc import crc32
-from repository.storage.errors import Busy, Damaged
+from repository.storage.errors import Busy, Damaged, Missing
 from repository.storage.interface import CHUNK, Blob
+from repository.storage.s3_keys import is_alone, read
+from repository.storage.s3_whole import is_cut, is_whole, read_line
 from repository.storage.s3_wire import Wire
+
+_START = 4096  # bytes that hold the line before a small document, unless it is a very odd one
 
 
 class S3Reader:
@@ -22,14 +26,33 @@ class S3Reader:
         self._wire = wire
         self._blob = blob
         self._chunk_size = chunk_size
-        self._response: urllib3.BaseHTTPResponse | None = self._opened()
+        self._before = b""
+        self._response: urllib3.BaseHTTPResponse | None = None
+        self._open()
 
-    def _opened(self) -> urllib3.BaseHTTPResponse:
-        response = self._wire.open(self._blob.locator)
-        if response.headers.get("Content-Length") != str(self._blob.size):
-            response.close()
-            raise Damaged("the object is longer or shorter than its description says")
-        return response
+    def _open(self) -> None:
+        self._response = response = self._wire.open(self._blob.locator)
+        try:
+            start = 0 if is_alone(self._blob.locator) else self._pass_line()
+            if response.headers.get("Content-Length") != str(start + self._blob.size):
+                raise Damaged("the object is longer or shorter than its description says")
+        except BaseException:
+            self.close()
+            raise
+
+    def _pass_line(self) -> int:
+        """Read past the line that describes a small document; how long it is."""
+        data = self._bytes(_START)
+        while is_cut(data) and (more := self._bytes(_START)):
+            data += more
+        if not is_whole(data):
+            read(data, self._blob.locator)  # a tombstone, most likely, and then that is raised
+            raise Missing("another document has taken the place of this one")
+        found, start = read_line(data, pending=self._blob.pending, locator=self._blob.locator)
+        if found != self._blob:
+            raise Missing("another document has taken the place of this one")
+        self._before = data[start:]
+        return start
 
     def __iter__(self) -> Iterator[bytes]:
         """The content in chunks, once; the last is handed out only when the CRC-32 of them all is right."""
@@ -45,14 +68,19 @@ class S3Reader:
 
     def _chunk(self) -> bytes:
         if self._response is None:
-            self._response = self._opened()
-        try:
-            chunk = bytes(self._response.read(self._chunk_size))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Busy(f"the object store cut the transfer ({type(error).__name__})") from error
+            self._open()
+        chunk = self._before[: self._chunk_size] or self._bytes(self._chunk_size)
+        self._before = self._before[self._chunk_size :]
         if not chunk:
             raise Busy("the object store cut the transfer")
         return chunk
+
+    def _bytes(self, most: int) -> bytes:
+        assert self._response is not None
+        try:
+            return bytes(self._response.read(most))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Busy(f"the object store cut the transfer ({type(error).__name__})") from error
 
     def content(self) -> bytes:
         """The whole document, its SHA-1 checked."""

@@ -1,4 +1,4 @@
-"""One document on its way into an object store: small ones in one put, larger ones in parts of 5 MiB."""
+"""One document on its way into an object store: small ones with their mark, others in one put or parts of 5 MiB."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,8 @@ from repository.storage.digest import Digest, slices
 from repository.storage.errors import Busy, Missing, StorageError
 from repository.storage.footer import buried
 from repository.storage.interface import Blob, Tombstone
-from repository.storage.s3_keys import INCOMING, data_key, mark_key, written
+from repository.storage.s3_keys import INCOMING, arrived_key, data_key, mark_key, written
+from repository.storage.s3_whole import SMALL, whole
 from repository.storage.s3_wire import Wire
 
 _PART = 5 * 1024 * 1024  # the least that S3 takes for a part; two of them are the most that an upload holds in memory
@@ -80,13 +82,10 @@ class S3Upload:
             stored_at=time.time(),
             locator=self._key,
         )
-        if self._upload:
-            self._send_part()
-        checkpoint("blob.written")
-        self._mark = mark_key(unique_id, self._key)
-        self._wire.put(self._mark, written(blob))
-        checkpoint("blob.marked")
-        self._finish()
+        if self.size <= SMALL:
+            blob = self._arrive(blob)
+        else:
+            self._mark_and_put(blob)
         checkpoint("blob.synced")
         if found := tombstone.result():
             raise buried(found)
@@ -96,6 +95,25 @@ class S3Upload:
         self._begun = False
         self._committed(blob)
         return blob
+
+    def _arrive(self, blob: Blob) -> Blob:
+        """Mark and bytes of a small document are one object."""
+        content = bytes(self._buffer)
+        self._buffer.clear()
+        self._mark = arrived_key(blob.unique_id, self._attempt)
+        checkpoint("blob.written")
+        self._wire.put(self._mark, whole(blob, content))
+        checkpoint("blob.marked")
+        return replace(blob, locator=self._mark, content=content)
+
+    def _mark_and_put(self, blob: Blob) -> None:
+        if self._upload:
+            self._send_part()
+        checkpoint("blob.written")
+        self._mark = mark_key(blob.unique_id, self._key)
+        self._wire.put(self._mark, written(blob))
+        checkpoint("blob.marked")
+        self._finish()
 
     def _finish(self) -> None:
         self._begun = True

@@ -36,7 +36,17 @@ _PAGE = 1000
 _CONNECTIONS = 64  # more than a worker has threads, so that none waits or throws a connection away
 _ABSENT = frozenset({"NoSuchKey", "NoSuchUpload"})
 _FULL = frozenset({"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage"})
-_PASSING = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
+_EMPTY = "InvalidRange"  # an object of no bytes has no beginning
+_PASSING = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+    }
+)
 _TWISTED = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "InvalidDigest"})
 
 
@@ -117,11 +127,16 @@ class Wire:
         _require_kept(str(result.etag or ""), result.http_headers, digest.hexdigest())
         return str(result.etag)
 
-    def get(self, key: str) -> bytes:
-        """A small object whole; raises Missing."""
+    def get(self, key: str, most: int = 0) -> bytes:
+        """A small object whole, or so many bytes from its beginning; raises Missing."""
 
         def whole() -> bytes:
-            response = self._client.get_object(self.bucket, key)
+            try:
+                response = self._client.get_object(self.bucket, key, length=most)
+            except S3Error as error:
+                if error.code != _EMPTY:
+                    raise
+                return b""
             try:
                 return bytes(response.read())
             finally:

@@ -72,6 +72,11 @@ class WatchedReader:
         with aside(_STORAGE, "storage: read"):
             return self._reader.content()
 
+    def require_hash(self) -> None:
+        """Pass over all bytes."""
+        with aside(_STORAGE, "storage: read"):
+            self._reader.require_hash()
+
     def close(self) -> None:
         """Let go of the file or connection."""
         self._reader.close()

@@ -163,12 +163,14 @@ def test_d12_other_bytes_than_the_entry_tells_of_are_named_and_stay(kept: Kept) 
     assert kept.store.find(blob.unique_id)
 
 
-def test_d11_damaged_bytes_are_found_by_hashing_them(kept: Kept, request: pytest.FixtureRequest) -> None:
-    letter = kept.document(b"x" * 1000)
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_d11_damaged_bytes_are_found_by_hashing_them(kept: Kept, request: pytest.FixtureRequest, size: int) -> None:
+    letter = kept.document(b"x" * size)
     blob = kept.store.find(letter.unique_id or "")[0]
     if "S3_ENDPOINT" in kept.settings:
         server = request.getfixturevalue("minio_server").client()
-        server.put_object(kept.settings["STORAGE"][5:], blob.locator, io.BytesIO(b"x" * 999 + b"y"), 1000)
+        changed = server.get_object(kept.settings["STORAGE"][5:], blob.locator).read()[:-1] + b"y"
+        server.put_object(kept.settings["STORAGE"][5:], blob.locator, io.BytesIO(changed), len(changed))
     else:
         with (Path(kept.settings["STORAGE"]) / blob.locator).open("r+b") as file:
             file.write(b"y")
@@ -182,7 +184,7 @@ def test_d12_the_bytes_of_a_settled_description_may_be_gone_by_themselves(
 ) -> None:
     if "S3_ENDPOINT" not in kept.settings:
         pytest.skip("in a folder both are one file")
-    letter = kept.document()
+    letter = kept.document(b"x" * 100_000)
     blob = kept.store.find(letter.unique_id or "")[0]
     request.getfixturevalue("minio_server").client().remove_object(kept.settings["STORAGE"][5:], blob.locator)
 

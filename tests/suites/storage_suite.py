@@ -32,7 +32,7 @@ ODD_IDS = {
     "line break": "1.2\r\nX-Header: 1",
     "quotes": "\"'\\%2e%2e%00",
 }
-SIZES = [0, 1, 10 * 1024, 256 * 1024, 5 * MIB, 5 * MIB + 1, 12 * MIB + 7]
+SIZES = [0, 1, 10 * 1024, 65_535, 65_536, 65_537, 256 * 1024, 5 * MIB, 5 * MIB + 1, 12 * MIB + 7]
 
 
 def some_bytes(size: int, seed: int = 1) -> bytes:

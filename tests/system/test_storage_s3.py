@@ -15,6 +15,7 @@ from common.faults import FaultRaised, armed
 from repository.storage import Blob, Busy, Damaged, DocumentStore, Failed, open_store
 from repository.storage.s3 import S3Store
 from repository.storage.s3_keys import written
+from repository.storage.s3_whole import SMALL
 from repository.storage.s3_wire import Wire
 from tests.servers.line import Line
 from tests.servers.process import free_port
@@ -90,10 +91,22 @@ def keys(service: S3Service, bucket: str) -> list[str]:
     return [str(item.object_name) for item in service.client().list_objects(bucket, recursive=True)]
 
 
-def test_a_settled_document_is_two_objects(service: S3Service, bucket: str, store: DocumentStore) -> None:
-    settled(store, "1.2.3", some_bytes(12 * MIB))
+def kinds(service: S3Service, bucket: str) -> list[str]:
+    """Under which prefixes the keys in the bucket are, sorted."""
+    return sorted(key.partition("/")[0] for key in keys(service, bucket))
+
+
+BOTH = [(SMALL, ["documents"]), (SMALL + 1, ["data", "documents"])]
+"""Sizes at the boundary, and what a settled document of each is."""
+
+
+@pytest.mark.parametrize(("size", "objects"), [*BOTH, (0, ["documents"]), (12 * MIB, ["data", "documents"])])
+def test_a_settled_document_is_one_object_if_it_is_small_and_else_two(
+    service: S3Service, bucket: str, store: DocumentStore, size: int, objects: list[str]
+) -> None:
+    settled(store, "1.2.3", some_bytes(size))
     store.close()
-    assert sorted(key.partition("/")[0] for key in keys(service, bucket)) == ["data", "documents"]
+    assert kinds(service, bucket) == objects
 
 
 def test_an_upload_in_parts_that_is_left_leaves_no_object(
@@ -122,7 +135,7 @@ def test_d5_a_dead_upload_in_parts_is_swept(
 def test_a_mark_whose_bytes_never_came_is_not_found_and_swept(
     service: S3Service, bucket: str, store: DocumentStore
 ) -> None:
-    blob = stored(store, "1.2.3")
+    blob = stored(store, "1.2.3", some_bytes(SMALL + 1))
     service.client().remove_object(bucket, blob.locator)
     assert store.find("1.2.3") == []
     assert list(store.pending(0)) == []
@@ -133,7 +146,7 @@ def test_a_mark_whose_bytes_never_came_is_not_found_and_swept(
 def test_a_removal_cut_in_the_middle_is_found_by_the_sweeper(
     service: S3Service, bucket: str, store: DocumentStore, reopen: Callable[[], DocumentStore]
 ) -> None:
-    blob = settled(store, "1.2.3")
+    blob = settled(store, "1.2.3", some_bytes(SMALL + 1))
     store.close()
     mark = f"pending/{'0' * 64}/{blob.locator.rpartition('/')[2]}"
     service.client().put_object(bucket, mark, io.BytesIO(written(blob)), len(written(blob)))
@@ -144,17 +157,23 @@ def test_a_removal_cut_in_the_middle_is_found_by_the_sweeper(
     assert (found.unique_id, found.locator) == ("1.2.3", blob.locator)
 
 
+@pytest.mark.parametrize(("size", "objects"), BOTH)
 def test_the_mark_of_a_crash_after_settling_is_let_go(
-    service: S3Service, bucket: str, store: DocumentStore, reopen: Callable[[], DocumentStore]
+    service: S3Service,
+    bucket: str,
+    store: DocumentStore,
+    reopen: Callable[[], DocumentStore],
+    size: int,
+    objects: list[str],
 ) -> None:
-    pending = stored(store, "1.2.3")
+    pending = stored(store, "1.2.3", some_bytes(size))
     with armed("mark.removed=raise"), pytest.raises(FaultRaised):
         store.settle(pending)
     again = reopen()
     assert [blob.pending for blob in again.find("1.2.3")] == [False]
     assert list(again.pending(0)) == []
     again.close()
-    assert sorted(key.partition("/")[0] for key in keys(service, bucket)) == ["data", "documents"]
+    assert kinds(service, bucket) == objects
 
 
 def test_d11_an_unreadable_description_is_damage_and_can_be_removed(
@@ -234,18 +253,19 @@ def test_n6_a_cut_transfer_is_never_a_short_document(service: S3Service, bucket:
     line.close()
 
 
+@pytest.mark.parametrize(("size", "prefix"), [(SMALL, "/arrived/"), (SMALL + 1, "/data/")])
 def test_n7_a_store_that_kept_other_bytes_is_found_before_commit_returns(
-    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch, size: int, prefix: str
 ) -> None:
     urlopen = urllib3.PoolManager.urlopen
 
     def lying(self: urllib3.PoolManager, method: str, url: str, *more: object, **options: object) -> object:
         answer = urlopen(self, method, url, *more, **options)  # type: ignore[arg-type]
-        if method == "PUT" and "/data/" in url:
+        if method == "PUT" and prefix in url:
             answer.headers["ETag"] = '"00000000000000000000000000000000"'
         return answer
 
     monkeypatch.setattr(urllib3.PoolManager, "urlopen", lying)
     with pytest.raises(Failed, match="other bytes"):
-        stored(store, "1.2.3")
+        stored(store, "1.2.3", some_bytes(size))
     assert list(store.all()) == []
