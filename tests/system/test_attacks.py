@@ -125,7 +125,7 @@ def neighbours(scene: Scene) -> Iterator[tuple[str, str, Came]]:
     world, folder = scene.world, scene.world.pki.folder
     world.pki.issue("elsewhere", "elsewhere.example")
     settings = load(world.pair.registry.environment)
-    auditor = open_auditor(settings, "command-line", brief=True)
+    auditor, tls = open_auditor(settings, "command-line", brief=True), of_client(settings.tls_files)
     for what, place in (
         ("a certificate of an authority that is not trusted", world.stranger.folder / "portal.pem"),
         ("an expired certificate", folder / "expired.pem"),
@@ -135,7 +135,7 @@ def neighbours(scene: Scene) -> Iterator[tuple[str, str, Came]]:
         name, came = f"{next(_names):032x}", "answered"
         with (
             closing(Impostor(place)) as impostor,
-            DocumentConsumer(impostor.url, {}, tls=of_client(settings.tls_files), audit=auditor) as consumer,
+            DocumentConsumer(impostor.url, {}, connect_timeout=20, tls=tls, audit=auditor) as consumer,
             correlation.bind(name),
         ):
             try:
