@@ -446,7 +446,8 @@ def facts(thing: Thing) -> tuple[Any, ...]:
     told = (thing.kind, thing.patient, thing.unique_id, thing.status)
     if thing.kind == SET:
         return told
-    digest = hashlib.sha1(thing.hash.encode()).hexdigest() if thing.hash and len(thing.hash) != 40 else thing.hash
+    is_name = "." in thing.hash  # of a content; one that was read back is a SHA-1, and a name may be just as long
+    digest = hashlib.sha1(thing.hash.encode()).hexdigest() if is_name else thing.hash
     return (*told, thing.lid, thing.version, thing.title, thing.local, thing.on_demand, digest)
 
 

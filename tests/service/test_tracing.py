@@ -108,9 +108,10 @@ def test_spans_lie_within_their_parents(traced: Traced) -> None:
 
     parents = {span.id: span for span in spans}
     slack = 5_000_000  # clocks of two processes, and of one that is read twice
+    late = 1_000_000_000  # whoever has answered may be kept from noting it while the other side goes on
     for span in spans:
         if parent := parents.get(span.parent):
-            assert parent.began - slack <= span.began <= span.ended <= parent.ended + slack, (span, parent)
+            assert parent.began - slack <= span.began <= span.ended <= parent.ended + late, (span, parent)
 
 
 def test_no_patient_data_is_in_spans_or_slow_logs(traced: Traced) -> None:
