@@ -19,7 +19,7 @@ from registry.access import store, visits
 from registry.access.senders import Senders
 from registry.access.store import Record
 from registry.access.visits import Noted
-from registry.rules.visits import EFFECTS, Effect, VisitEvent, stays
+from registry.rules.visits import EFFECTS, LAST, Effect, VisitEvent, stays
 from registry.store import merging
 
 log = logging.getLogger("portolan.visits")
@@ -147,8 +147,8 @@ def _is_same(one: VisitEvent, other: VisitEvent) -> bool:
 
 
 def _was_ended(kept: Record | None, ours: Record | None) -> bool:
-    """Whether somebody has ended what by the messages went on."""
-    return kept is not None and ours is not None and bool(kept["ends"]) and not ours["ends"]
+    """Whether somebody has ended what by the messages went on, or went on for longer."""
+    return kept is not None and ours is not None and bool(kept["ends"]) and kept["ends"] < (ours["ends"] or LAST)
 
 
 def _held(work: Work, patient_id: str) -> frozenset[str]:
