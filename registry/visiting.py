@@ -43,15 +43,16 @@ class Visits:
     ) -> None:
         """Carry out what a message tells of a visit; the patient is taken alone until the unit of work ends."""
         organisation = self._organisation(told)
-        if self.senders is not None and not self.senders.may_tell(work, organisation, patient_id):
+        known = visits.of_visit(work, _held(work, patient_id), told.visit)
+        # Whoever knows the number of a visit elsewhere must not end it.
+        touched = {organisation, *(each.event.organisation for each in known)}
+        if self.senders is not None and not self.senders.may_tell(work, touched, patient_id):
             log.warning("the sender of a message may not tell of relationships there", extra={"event": told.event})
             metrics.visit_event("refused")
             return
-        persons = _held(work, patient_id)
         event = VisitEvent(
             told.event, organisation, told.recorded_at, told.happened_at, arrived_at=now, message=message
         )
-        known = visits.of_visit(work, persons, told.visit)
         news = False
         for owner in _owners(event, told.visit, patient_id, {each.patient_id for each in known}):
             mine = [each for each in known if each.patient_id == owner]

@@ -322,6 +322,25 @@ def test_who_may_not_feed_opens_nothing_and_who_is_of_one_organisation_opens_its
     assert ward.sees(patient)
 
 
+def test_who_is_of_one_organisation_ends_its_own_visits_and_nobody_elses(ward: Ward) -> None:
+    name, patient, ward.grace_days = f"name:pas-{a_uuid()[-6:]}", a_patient(ward), 0
+    keep(ward.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
+    system = {"user": name, "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}
+    keep(ward.database, "users", {**system, "organisation": HOSPITAL})
+    ward.told("A01", patient, "V1")
+    ward.sender = Who(system=(name,))
+
+    for place in ("NORTHBECK", "ELSEWHERE", "SOUTHBECK"):
+        ward.told("A03", patient, "V1", place=place)
+        assert ward.sees(patient)
+    ward.told("A01", patient, "V2", place="NORTHBECK")
+    ward.told("A03", patient, "V2", place="ELSEWHERE")
+    assert {each["organisation"]: bool(each["ends"]) for each in ward.relationships(patient)} == {
+        PRACTICE: False,
+        HOSPITAL: True,
+    }
+
+
 def test_a_message_that_fails_half_way_leaves_nothing_and_may_come_again(ward: Ward) -> None:
     patient, control = a_patient(ward), a_control_id()
 
