@@ -141,12 +141,19 @@ def _read(place: Path) -> Iterator[dict[str, Any]]:
     try:
         with gzip.open(place, "rb") as stream:
             while line := stream.readline(_LONGEST):
-                told = json.loads(line)
-                if not line.endswith(b"\n") or not isinstance(told, dict):
-                    raise BadArchive("a line of it is cut off, or no object")
-                yield told
-    except (gzip.BadGzipFile, EOFError, zlib.error, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+                yield _object(line)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadArchive("it is damaged, or no archive") from error
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadArchive("it is damaged, or no archive") from error
+    if not line.endswith(b"\n") or not isinstance(told, dict):
+        raise BadArchive("a line of it is cut off, or no object")
+    return told
 
 
 def _stretch(head: dict[str, Any]) -> Stretch:
@@ -180,7 +187,7 @@ def _whole(value: object) -> int:
 def _point(told: object, witness: Witness | None) -> Checkpoint:
     try:
         point = Checkpoint.of_line(str(told))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadArchive("a line of it is no checkpoint") from error
     if witness is not None and not witness.confirms(point):
         raise BadArchive(f"the checkpoint at record {point.number} is not signed by the key")

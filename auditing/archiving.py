@@ -95,7 +95,7 @@ def carry_out(
         write(unfinished, stretch, _records(database, stretch), planned.points)
         checkpoint("trail.file")
         unfinished.rename(place)
-        synced(folder)
+    synced(folder)  # whichever run has named it
     try:
         if verify(place, witness) != stretch:
             raise BadArchive("it holds another stretch")

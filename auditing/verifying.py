@@ -245,7 +245,25 @@ def verify(
     with_index: bool = True,
     progress: Callable[[int], None] = lambda _number: None,
 ) -> Verdict:
-    """The whole trail, streamed; without a ``witness`` no signature is judged."""
+    """The whole trail, streamed; without a ``witness`` no signature is judged.
+
+    Where a part of it is archived meanwhile, what was walked through is gone, and it is begun again.
+    """
+    while True:
+        verdict = _walked(database, witness, elsewhere, with_index, progress)
+        with database.read() as work:
+            archived, _ = archives.end(archives.known(work))
+        if archived == verdict.archived:
+            return verdict
+
+
+def _walked(
+    database: Database,
+    witness: Witness | None,
+    elsewhere: Sequence[Checkpoint],
+    with_index: bool,
+    progress: Callable[[int], None],
+) -> Verdict:
     verdict = Verdict()
     points = _Points(verdict, witness)
     points.take(_in(database), "in the database")

@@ -19,7 +19,7 @@ from registry.access import store, visits
 from registry.access.senders import Senders
 from registry.access.store import Record
 from registry.access.visits import Noted
-from registry.rules.visits import EFFECTS, Effect, VisitEvent, stays
+from registry.rules.visits import EFFECTS, LAST, Effect, VisitEvent, stays
 from registry.store import merging
 
 log = logging.getLogger("portolan.visits")
@@ -43,15 +43,16 @@ class Visits:
     ) -> None:
         """Carry out what a message tells of a visit; the patient is taken alone until the unit of work ends."""
         organisation = self._organisation(told)
-        if self.senders is not None and not self.senders.may_tell(work, organisation, patient_id):
+        known = visits.of_visit(work, _held(work, patient_id), told.visit)
+        # Whoever knows the number of a visit elsewhere must not end it.
+        touched = {organisation, *(each.event.organisation for each in known)}
+        if self.senders is not None and not self.senders.may_tell(work, touched, patient_id):
             log.warning("the sender of a message may not tell of relationships there", extra={"event": told.event})
             metrics.visit_event("refused")
             return
-        persons = _held(work, patient_id)
         event = VisitEvent(
             told.event, organisation, told.recorded_at, told.happened_at, arrived_at=now, message=message
         )
-        known = visits.of_visit(work, persons, told.visit)
         news = False
         for owner in _owners(event, told.visit, patient_id, {each.patient_id for each in known}):
             mine = [each for each in known if each.patient_id == owner]
@@ -147,8 +148,8 @@ def _is_same(one: VisitEvent, other: VisitEvent) -> bool:
 
 
 def _was_ended(kept: Record | None, ours: Record | None) -> bool:
-    """Whether somebody has ended what by the messages went on."""
-    return kept is not None and ours is not None and bool(kept["ends"]) and not ours["ends"]
+    """Whether somebody has ended what by the messages went on, or went on for longer."""
+    return kept is not None and ours is not None and bool(kept["ends"]) and kept["ends"] < (ours["ends"] or LAST)
 
 
 def _held(work: Work, patient_id: str) -> frozenset[str]:

@@ -73,12 +73,13 @@ checkpoint: Final = Table(
     Column("signature", LargeBinary, nullable=False),
 )
 
-# What was taken out of the trail: up to which record, from which on, the hash there, and in which file it is.
+# What was taken out of the trail: up to which record, from which on, the hash there, and in which file it is. Of two
+# who take the same records out, up to different ones, one wins.
 archive: Final = Table(
     "arr_archive",
     metadata,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("first", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False, unique=True),
     Column("hash", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("file", String, nullable=False),

@@ -17,7 +17,7 @@ from common.audit.message import Participant, Source
 from common.audit.parties import Asker
 from common.audit.records import GOOD, MOST_QUERY, Happened, records
 from common.audit.syslog import in_frame, syslog_of
-from common.audit.writing import detail_value, query_value, value, written
+from common.audit.writing import LONGEST, detail_value, query_value, value, written
 
 _MOST_KNOWN: Final = 4096
 _MOST_NAMES: Final = 8
@@ -79,14 +79,20 @@ def _shape(row: Row, account: Account, asker: Asker, correlation: str) -> object
         asker.address,
         asker.subject,
         asker.reply_to,
-        caller and (caller.issuer, caller.assertion_id),
-        account.query is not None and account.query_id,
-        account.home_community_id,
+        # An issuer that uses an ID again, once the assertion that had it is over, is told by the time.
+        caller and (caller.issuer, caller.assertion_id, caller.until),
+        account.query is not None and not account.query_id,
+        account.home_community_id[:LONGEST],
         len(account.patients),
         len(account.submission_sets),
         not account.message_id,
         not correlation,
-        tuple([(each.repository_unique_id, each.home_community_id, not each.patient_id) for each in account.documents]),
+        tuple(
+            [
+                (each.repository_unique_id[:LONGEST], each.home_community_id[:LONGEST], not each.patient_id)
+                for each in account.documents
+            ]
+        ),
     )
 
 
@@ -101,6 +107,7 @@ def _marked(account: Account) -> Account:
             for number, each in enumerate(account.documents)
         ],
         message_id=account.message_id and f"{_MARK} message",
+        query_id=account.query_id and f"{_MARK} name of query",
         query=None if account.query is None else f"{_MARK} query".encode(),
     )
 
@@ -114,6 +121,8 @@ def _filled(account: Account, correlation: str, at: str) -> dict[str, str]:
         filled["patient"] = value(account.patients[0])
     if account.query is not None:
         filled["query"] = query_value(account.query)
+        if account.query_id:
+            filled["name of query"] = value(account.query_id)
     if account.message_id:
         filled["message"] = detail_value(account.message_id)
     for number, name in enumerate(account.submission_sets):

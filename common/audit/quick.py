@@ -23,7 +23,7 @@ class QuickWriter:
 
     def __init__(self) -> None:
         try:
-            self._pwrite = ctypes.PyDLL(None, use_errno=True).pwrite64
+            self._pwrite = ctypes.PyDLL(None).pwrite64
         except (OSError, AttributeError):  # another C library; then the ordinary way will do
             self._until = float("inf")
             return
@@ -38,8 +38,7 @@ class QuickWriter:
             return os.pwrite(fd, data, at)
         written = int(self._pwrite(fd, data, len(data), at))
         if written < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+            return os.pwrite(fd, data, at)  # which says why, or goes on where it was but a signal
         if time.monotonic() - began > _LONG:
             self._until = time.monotonic() + _PENANCE
         return written

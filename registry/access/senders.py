@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from common.access import Act, What, Who, judge
@@ -18,12 +18,15 @@ class Senders:
     guard: Guard
     sender: Callable[[], Who]
 
-    def may_tell(self, work: Work, organisation: str, patient_id: str) -> bool:
-        """Whether it has the right to feed and, where the directory says whose it is, tells of that organisation."""
+    def may_tell(self, work: Work, organisations: Iterable[str], patient_id: str) -> bool:
+        """Whether it has the right to feed and, where the directory says whose it is, a visit is to that organisation.
+
+        A visit is to each of these organisations; what stands for none that is known here is nobody's.
+        """
         here = self.guard.standing(work, self.sender(), ())
         decision = judge(here, What(Act.FEED), patient_id)
         current().judged(decision, patient_id)
         if not decision.allowed:
             return False
         own = here.within[:1]
-        return not own or own[0] in self.guard.operators(work, organisation, here)
+        return not own or all(own[0] in self.guard.operators(work, each, here) for each in organisations if each)

@@ -36,7 +36,7 @@ journal: Final = Table(
 )
 
 # What ADT messages have told of visits, in the order of their arrival. ``local_ids`` are the other ids that they have
-# given the patient, by which a link change finds what moves with it.
+# given the patient, with a unit separator between them, by which a link change finds what moves with it.
 visit_event: Final = Table(
     "access_visit_event",
     metadata,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, select, update
 
 from common.db import Row, Statement, Work
+from common.db.statement import SEPARATOR
 from registry.access.tables import visit_event
 from registry.rules.visits import VisitEvent
 from registry.store.statements import CHUNK, among, bound, fetch, rounded
@@ -65,20 +66,24 @@ def of_visit(work: Work, patients: Iterable[str], visit: str) -> list[Noted]:
 def _all(rows: Iterable[Row]) -> list[Noted]:
     found = []
     for patient_id, visit, number, local_ids, *event in rows:
-        found.append(Noted(patient_id, visit, number, VisitEvent(*event), tuple(local_ids.split())))
+        found.append(Noted(patient_id, visit, number, VisitEvent(*event), _several(local_ids)))
     return found
+
+
+def _several(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split(SEPARATOR)) if joined else ()
 
 
 def note(work: Work, noted: Noted) -> None:
     """Keep one more event."""
     values = {"patient_id": noted.patient_id, "visit": noted.visit, "number": noted.number}
     values |= {name: getattr(noted.event, name) for name in _FIELDS}
-    values["local_ids"] = " ".join(noted.local_ids)
+    values["local_ids"] = SEPARATOR.join(noted.local_ids)
     work.run(_INSERT, {f"n_{name}": value for name, value in values.items()})
 
 
 def move(work: Work, was: Noted, now: Noted) -> None:
     """File an event under another patient, or with other ids."""
     values = {"b_from": was.patient_id, "b_visit": was.visit, "b_number": was.number}
-    values |= {"b_to": now.patient_id, "b_as": now.number, "b_local_ids": " ".join(now.local_ids)}
+    values |= {"b_to": now.patient_id, "b_as": now.number, "b_local_ids": SEPARATOR.join(now.local_ids)}
     work.run(_MOVE, values)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 _DTM: Final = "%Y%m%d%H%M%S"
-_LAST: Final = "99991231235959"
+LAST: Final = "99991231235959"
 
 
 class Effect(Enum):
@@ -148,4 +148,4 @@ def later(at: str, days: int) -> str:
     try:
         return (datetime.strptime(at, _DTM) + timedelta(days=days)).strftime(_DTM).zfill(14)
     except (OverflowError, ValueError):
-        return _LAST
+        return LAST

@@ -249,8 +249,9 @@ def test_without_visit_numbers_a_link_change_takes_the_messages_of_its_local_id(
     assert not ward.sees(old)
 
 
-def test_a_link_change_takes_the_visits_of_the_local_id_along(ward: Ward) -> None:
-    old, new, local = a_patient(ward), a_patient(ward), LOCAL.format(a_uuid()[-8:])
+@pytest.mark.parametrize("form", ["{}", "A {} 2"], ids=["plain", "with spaces"])
+def test_a_link_change_takes_the_visits_of_the_local_id_along(ward: Ward, form: str) -> None:
+    old, new, local = a_patient(ward), a_patient(ward), LOCAL.format(form.format(a_uuid()[-8:]))
 
     ward.told("A01", old, local=local)
     assert ward.sees(old)
@@ -275,6 +276,19 @@ def test_what_somebody_has_ended_by_hand_stays_ended(ward: Ward) -> None:
     ward.told("A03", patient)
     assert not ward.sees(patient)
     assert ward.relationships(patient)[0]["ends"] == ward.now
+
+
+def test_what_somebody_has_ended_by_hand_in_the_days_of_grace_stays_ended(ward: Ward) -> None:
+    patient = a_patient(ward)
+    ward.told("A01", patient)
+    ward.told("A03", patient)
+    [kept] = ward.relationships(patient)
+    with ward.database.write() as work:
+        store.end(work, KINDS["relationships"], kept["id"], ends=ward.now, by="a clerk", at=ward.now)
+        work.commit()
+
+    ward.told("A13", patient)
+    assert not ward.sees(patient)
 
 
 def test_what_was_kept_by_hand_is_left_alone(ward: Ward) -> None:
@@ -306,6 +320,25 @@ def test_who_may_not_feed_opens_nothing_and_who_is_of_one_organisation_opens_its
     keep(ward.database, "users", system)
     ward.told("A01", patient, "V3")
     assert ward.sees(patient)
+
+
+def test_who_is_of_one_organisation_ends_its_own_visits_and_nobody_elses(ward: Ward) -> None:
+    name, patient, ward.grace_days = f"name:pas-{a_uuid()[-6:]}", a_patient(ward), 0
+    keep(ward.database, "roles", {"role": "PAS^2.999.1", "right": "feed"})
+    system = {"user": name, "name": "A PAS", "kind": "system", "roles": "PAS^2.999.1"}
+    keep(ward.database, "users", {**system, "organisation": HOSPITAL})
+    ward.told("A01", patient, "V1")
+    ward.sender = Who(system=(name,))
+
+    for place in ("NORTHBECK", "ELSEWHERE", "SOUTHBECK"):
+        ward.told("A03", patient, "V1", place=place)
+        assert ward.sees(patient)
+    ward.told("A01", patient, "V2", place="NORTHBECK")
+    ward.told("A03", patient, "V2", place="ELSEWHERE")
+    assert {each["organisation"]: bool(each["ends"]) for each in ward.relationships(patient)} == {
+        PRACTICE: False,
+        HOSPITAL: True,
+    }
 
 
 def test_a_message_that_fails_half_way_leaves_nothing_and_may_come_again(ward: Ward) -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from auditing import archiving
+from auditing import archiving, verifying
 from auditing.archive import BadArchive, Stretch, follow, verify
 from auditing.archiving import CannotArchive, carry_out, plan
 from auditing.chain import Checkpoint, Signer, Witness, link, new_key
@@ -28,7 +28,7 @@ from auditing.store import archives, schema, searching
 from auditing.store.records import append
 from auditing.store.tables import KEPT
 from auditing.verifying import verify as verify_trail
-from common.db import Database, open_database
+from common.db import Conflict, Database, open_database
 from console.cli import portolan
 from tests.unit.auditing.kit import a_patient, a_trail, an_event, received, syslog
 
@@ -263,6 +263,32 @@ def test_a_file_that_is_there_already_and_is_another_is_left_alone(small: Trail)
     assert len(_numbers(small)) == 60
 
 
+def test_of_two_who_archive_the_same_records_up_to_different_ones_one_wins(trail: Trail) -> None:
+    planned = plan(trail.database, 30 * 1_000_000, trail.witness)
+    assert planned is not None
+    assert trail.archive(before=50) is not None
+
+    with pytest.raises(Conflict):
+        archives.keep(trail.database, planned.stretch, 1, "")
+    assert trail.findings() == []
+
+
+def test_a_trail_that_is_archived_while_it_is_verified_is_not_taken_for_cut(
+    small: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary, done = verifying.pages, []
+
+    def meanwhile(database: Database, after: int | None) -> Iterator[Any]:
+        if not done:
+            done.append(True)
+            small.archive(before=50)
+        return ordinary(database, after)
+
+    monkeypatch.setattr(verifying, "pages", meanwhile)
+    verdict = verify_trail(small.database, witness=small.witness)
+    assert (verdict.findings, verdict.archived, verdict.records) == ([], 40, 21)
+
+
 def test_what_somebody_says_is_archived_has_to_be_stated_by_a_checkpoint(trail: Trail) -> None:
     row = "INSERT INTO arr_archive VALUES (:number, 1, :hash, 1, 'x', 'y')"
     trail.run(row, number=30, hash=b"x" * 32)
@@ -379,6 +405,15 @@ def test_a_file_with_any_byte_changed_is_found_out_or_says_the_same(
         place.write_bytes(data[:cut])
         with pytest.raises(BadArchive):
             verify(place, whole[1])
+
+
+@pytest.mark.parametrize("line", ["1" * 5000, "[" * 100_000, "\ud800"], ids=["a number", "depth", "no text"])
+def test_a_line_that_no_json_reader_likes_is_no_breakdown(tmp_path: Path, line: str) -> None:
+    place = tmp_path / "odd.jsonl.gz"
+    place.write_bytes(gzip.compress(f"{line}\n".encode("utf-8", "surrogatepass")))
+
+    with pytest.raises(BadArchive, match="damaged, or no archive"):
+        verify(place, None)
 
 
 def test_the_command_archives_and_others_say_that_it_was(tmp_path: Path) -> None:

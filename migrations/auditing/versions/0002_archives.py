@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_table(
         "arr_archive",
         sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
-        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False, unique=True),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("file", STRING, nullable=False),

@@ -14,6 +14,7 @@ from common.audit.parties import Asker, Node
 from common.audit.records import Happened, records
 from common.audit.syslog import framed
 from common.audit.writing import written
+from common.caller import Caller
 from tests.unit.common.audit.kit import ASKER, AT, OTHER, PATIENT
 
 NODE = Node("registry", "https://registry.example/registry", Source("registry", "ZT901"), "registry.example")
@@ -87,3 +88,33 @@ def test_a_query_that_is_too_long_to_be_repeated_is_not_usual() -> None:
     account = Account(patients=[PATIENT], query=b"x" * 300_000)
 
     assert not is_usual(ANSWERED["ITI-18"], "Success", account)
+
+
+def test_an_id_of_an_assertion_that_is_used_again_later_is_another_users() -> None:
+    account = Account(patients=[PATIENT])
+    callers = (Caller("nurse", "https://sts.example", "_1", 100.0), Caller("clerk", "https://sts.example", "_1", 200.0))
+
+    for caller in callers:
+        asker = Asker(caller=caller)
+        frame = FORMS.frame(ANSWERED["ITI-43"], account, asker, "c0ffee", AT)
+        assert [frame] == in_general(ANSWERED["ITI-43"], account, asker, "c0ffee")
+
+
+def test_the_name_of_a_query_makes_no_form_of_its_own() -> None:
+    forms = Forms(NODE.source, FIELDS, lambda row: NODE.participant(row.answering, asks=False))
+    row = ANSWERED["ITI-18"]
+
+    for name in ("one", "two"):
+        account = Account(patients=[PATIENT], query_id=name, query=b"<query/>")
+        assert [forms.frame(row, account, ASKER, "", AT)] == in_general(row, account, ASKER, "")
+    assert len(forms._known) == 1
+
+
+def test_what_a_sender_may_make_long_is_not_kept_at_length() -> None:
+    forms = Forms(NODE.source, FIELDS, lambda row: NODE.participant(row.answering, asks=False))
+    account = Account(patients=[PATIENT], query=b"<query/>", home_community_id="urn:oid:2.999." + "9" * 100_000)
+
+    assert [forms.frame(ANSWERED["ITI-18"], account, ASKER, "", AT)] == in_general(
+        ANSWERED["ITI-18"], account, ASKER, ""
+    )
+    assert len(repr(forms._known)) < 20_000
