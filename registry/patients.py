@@ -69,9 +69,9 @@ class Patients:
     def _visited(self, patient_id: str, note: Callable[[Work, str], None], *, makes_known: bool) -> None:
         with self._database.write() as work:
             now = self._now()
+            note(work, now)  # first, since that takes all ids of a patient in the one order
             if makes_known:
                 feeding.make_known(work, patient_id, now)
-            note(work, now)
             work.commit()
 
     def merge(self, subsumed: str, survivor: str, message_id: str) -> Problem | None:

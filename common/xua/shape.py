@@ -109,10 +109,14 @@ def _problem(element: etree._Element, form: Form) -> str:
 
 
 def _is_time(text: str | None) -> bool:
+    """Whether it is one, where it is there."""
+    if text is None:
+        return True
     try:
-        return text is None or bool(instant(text) or True)
+        instant(text)
     except ValueError:
         return False
+    return True
 
 
 def _read(element: etree._Element, forms: Forms) -> Iterator[tuple[etree._Element, str]]:
