@@ -20,9 +20,9 @@ from common.audit.records import Happened, records, with_correlation
 from common.audit.spool import Spool, SpoolFailed
 from common.audit.syslog import Clock, Origin, framed
 from common.audit.writing import written
+from common.caller import Caller
 from common.observe import correlation, metrics
 from common.observe.health import Unready
-from common.xua import Caller
 
 log = logging.getLogger("portolan.audit")
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from common.audit import events
 from common.audit.message import Code, Participant, Source
+from common.caller import Caller
 from common.soap.envelope import ANONYMOUS
-from common.xua import Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 PEER: Final = "portolan.peer"
 """The key of a WSGI environ under which a ``Peer`` stands, or None where nobody was asked; only with TLS."""
 
@@ -54,6 +50,11 @@ class Peer:
 
 
 def _key_of(der: bytes) -> str:
+    # Imported by whoever sees a certificate: each command would wait for it otherwise, and few see any.
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     try:
         key = x509.load_der_x509_certificate(der).public_key()
         return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()

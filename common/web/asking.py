@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from common.access import Who
 from common.access.names import coded, organisation
+from common.caller import Caller
 from common.tls import Peer
 from common.web.message import Message
-from common.xua import Caller
 
 
 def who_asks(message: Message, reason_attribute: str = "") -> Who:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from common.caller import Caller
 from common.soap import faults
 from common.soap.addressing import Way
 from common.soap.content_type import ContentType, MimeError, is_mtom, parse_content_type, read_simple
@@ -14,7 +15,6 @@ from common.soap.faults import SoapFault
 from common.soap.xml import XmlLimits, parse
 from common.standard.transactions import Transaction
 from common.tls import Peer
-from common.xua import Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from common.audit.account import Account
 from common.audit.events import NOT_IDENTIFIED, NOT_UNDERSTOOD, TOO_OFTEN, Other, key_of
 from common.audit.parties import Asker
 from common.audit.spool import SpoolFailed
+from common.caller import Caller
 from common.observe import correlation, stages
 from common.observe.stages import Stage
 from common.soap.addressing import Way
@@ -23,7 +24,6 @@ from common.tls import Peer
 from common.web.answers import Reply
 from common.web.pacing import TooOften, name_of
 from common.web.sparing import Sparing, with_count
-from common.xua import Caller
 
 log = logging.getLogger("portolan.door")
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy.engine import make_url
-
 from common.settings import Settings
 from common.settings_types import split_bind
 
@@ -116,17 +114,24 @@ def _same(one: str, other: str) -> bool:
 
 def shown_database(settings: Settings) -> str:
     """The database's URL with its password hidden."""
-    return make_url(settings.database_url).render_as_string(hide_password=True)
+    return _shown(settings.database_url)
 
 
 def shown_identity_database(settings: Settings) -> str:
     """The cross-reference's database's URL with its password hidden."""
-    return make_url(settings.identity_database_url).render_as_string(hide_password=True)
+    return _shown(settings.identity_database_url)
 
 
 def shown_audit_database(settings: Settings) -> str:
     """The audit trail's database's URL with its password hidden."""
-    return make_url(settings.audit_repository_database_url).render_as_string(hide_password=True)
+    return _shown(settings.audit_repository_database_url)
+
+
+def _shown(url: str) -> str:
+    # Imported by whoever shows one: commands that ask services know no database.
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def shown_storage(settings: Settings) -> str:
