@@ -90,7 +90,10 @@ class S3Store:
         if blob.content is not None:
             return WholeReader(blob, blob.content, chunk_size)
         try:
-            return S3Reader(self._wire, blob, chunk_size)
+            seen = (
+                self._verified if is_alone(blob.locator) else None
+            )  # a line before small ones tells less, at no less cost
+            return S3Reader(self._wire, blob, chunk_size, verified=seen)
         except Missing:
             self._shelves.forget(blob.unique_id)  # another process has removed it
             if not blob.pending:

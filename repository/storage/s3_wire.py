@@ -14,7 +14,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -151,7 +151,7 @@ class Wire:
     def stat(self, key: str) -> Stat:
         """Size and identity of an object; raises Missing."""
         found = self._call("looking at an object", lambda: self._client.stat_object(self.bucket, key))
-        return Stat(found.size or 0, f"{found.etag} {found.last_modified}")
+        return Stat(found.size or 0, identity_of(found.metadata or {}))
 
     def remove(self, key: str) -> None:
         """Remove an object; absent ones too."""
@@ -224,6 +224,11 @@ class Wire:
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
+
+
+def identity_of(headers: Mapping[str, str]) -> str:
+    """What changes when an object does: its ETag and its time, as the head of an answer has them."""
+    return f"{headers.get('ETag', '')} {headers.get('Last-Modified', '')}"
 
 
 def _require_kept(etag: str, headers: Any, md5: str) -> None:

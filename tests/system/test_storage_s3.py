@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import socket
 import time
@@ -191,6 +192,33 @@ def test_d11_an_unreadable_description_is_damage_and_can_be_removed(
     assert [blob.sha1 for blob in store.all()] == [""]
     store.remove(found)
     assert reopen().find("1.2.3") == []
+
+
+def test_d11_a_document_is_hashed_once_and_again_when_its_object_changed(
+    store: S3Store, service: S3Service, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = some_bytes(MIB)
+    blob = settled(store, "1.2.3", data)
+    hashed: list[int] = []
+    ordinary = hashlib.sha1
+    monkeypatch.setattr(hashlib, "sha1", lambda data=b"", **how: hashed.append(len(data)) or ordinary(data, **how))
+
+    def whole() -> bytes:
+        with store.read(blob) as reader:
+            return reader.content()
+
+    assert [whole() for _ in range(3)] == [data] * 3
+    assert hashed == [MIB]
+    store.verify(blob)  # knows the same object
+    assert hashed == [MIB]
+
+    wire = Wire(bucket, service.endpoint, service.access_key, service.secret_key)
+    assert wire.stat(blob.locator).identity.count('"') == 2  # an ETag, and
+    assert wire.stat(blob.locator).identity.endswith("GMT")
+    service.client().put_object(bucket, blob.locator, io.BytesIO(data[:-1] + bytes([data[-1] ^ 1])), MIB)
+    with pytest.raises(Damaged):
+        whole()
+    wire.close()
 
 
 def test_a_listing_goes_on_after_its_first_page(service: S3Service, bucket: str) -> None:
