@@ -15,8 +15,8 @@ from auditing import using
 from auditing.archive import Archived, BadArchive, Stretch, sha256_of, synced, verify, write
 from auditing.chain import Checkpoint, Witness
 from auditing.own import Deed
-from auditing.store import archives, checkpoints
-from auditing.store.walking import pages
+from auditing.store import archives
+from auditing.store.walking import pages, stated
 from auditing.verifying import Finding, Verdict
 from auditing.verifying import verify as verify_trail
 from common.db import Conflict, Database
@@ -47,7 +47,7 @@ def plan(database: Database, before: int, witness: Witness, elsewhere: tuple[Che
     with database.read(snapshot=True) as work:
         since, hashed = archives.end(archives.known(work))
         last = archives.before(work, before)
-    found = [each for each in _all(database, since) if last is None or each.number <= last]
+    found = [each for each in stated(database, since) if last is None or each.number <= last]
     points = tuple(each for each in found if witness.confirms(each))
     if not points:
         return None
@@ -57,16 +57,6 @@ def plan(database: Database, before: int, witness: Witness, elsewhere: tuple[Che
     if wrong:
         raise CannotArchive(f"records up to {stretch.last} do not verify", wrong)
     return Plan(stretch, points)
-
-
-def _all(database: Database, after: int) -> Iterator[Checkpoint]:
-    while True:
-        with database.read() as work:
-            found = checkpoints.after(work, after)
-        if not found:
-            return
-        yield from found
-        after = found[-1].number
 
 
 def _in(verdict: Verdict, stretch: Stretch) -> tuple[Finding, ...]:

@@ -75,22 +75,8 @@ class Attempt:
 
 def attempt(kind: Other, tried: Attempt, trail: str) -> bytes:
     """A syslog message of it; who it is was not said, or not truly."""
-    at, process = _NOW(), str(os.getpid())
-    made = AuditMessage(
-        kind.event,
-        kind.action,
-        kind.outcome,
-        (
-            Participant(_ANONYMOUS, True, name=tried.subject, network=tried.network),
-            Participant(trail, False, process, network=tried.host),
-        ),
-        _SOURCE,
-        (kind.type,) if kind.type is not None else (),
-        tried.told,
-        (),
-        (Subject(trail, "2", "13", URI),),
-    )
-    return syslog_of(written(made, at), at, Origin(tried.host, "audit", process).fields, failed=True)
+    who = Participant(_ANONYMOUS, True, name=tried.subject, network=tried.network)
+    return _of(kind, who, trail, tried.host, tried.told, Subject(trail, "2", "13", URI))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +91,25 @@ class Deed:
 
 def deed(kind: Other, done: Deed, trail: str) -> bytes:
     """A syslog message of it."""
+    who = Participant(done.user, True, network=done.host)
+    return _of(kind, who, done.by, done.host, done.told, Subject(trail, "2", "13", URI, name="Security Audit Log"))
+
+
+def _of(kind: Other, who: Participant, by: str, host: str, told: str, trail: Subject) -> bytes:
+    """What somebody did with the trail, by something that runs on a host."""
     at, process = _NOW(), str(os.getpid())
     made = AuditMessage(
         kind.event,
         kind.action,
         kind.outcome,
-        (
-            Participant(done.user, True, network=done.host),
-            Participant(done.by, False, process, network=done.host),
-        ),
+        (who, Participant(by, False, process, network=host)),
         _SOURCE,
         (kind.type,) if kind.type is not None else (),
-        done.told,
+        told,
         (),
-        (Subject(trail, "2", "13", URI, name="Security Audit Log"),),
+        (trail,),
     )
-    return syslog_of(written(made, at), at, Origin(done.host, "audit", process).fields, failed=False)
+    return syslog_of(written(made, at), at, Origin(host, "audit", process).fields, failed=kind.outcome != 0)
 
 
 def _code(told: Coded) -> Code:

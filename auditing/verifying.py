@@ -13,10 +13,10 @@ from typing import Final
 
 from auditing.chain import Checkpoint, Witness, link
 from auditing.indexing import indexed
-from auditing.store import archives, checkpoints
+from auditing.store import archives
 from auditing.store.archives import Archive
 from auditing.store.records import the_head
-from auditing.store.walking import Walked, entries, entries_beyond, pages
+from auditing.store.walking import Walked, entries, entries_beyond, pages, stated
 from common.db import Database
 
 MOST_FINDINGS: Final = 100
@@ -266,7 +266,7 @@ def _walked(
 ) -> Verdict:
     verdict = Verdict()
     points = _Points(verdict, witness)
-    points.take(_in(database), "in the database")
+    points.take(stated(database), "in the database")
     points.take(elsewhere, "kept elsewhere")
     points.begin()
     with database.read() as work:
@@ -299,17 +299,6 @@ def _walked(
     if with_index and (beyond := entries_beyond(database)):
         verdict.add("index", beyond, beyond, f"the index has an entry of record {beyond}, which is not there")
     return verdict
-
-
-def _in(database: Database) -> Iterator[Checkpoint]:
-    after = -(2**62)
-    while True:
-        with database.read() as work:
-            found = checkpoints.after(work, after)
-        if not found:
-            return
-        yield from found
-        after = found[-1].number
 
 
 def _check_archives(archived: list[Archive], oldest: int | None, points: _Points, verdict: Verdict) -> None:

@@ -38,10 +38,11 @@ def storage_objection(error: StorageError) -> Objection:
 
 @dataclass(frozen=True, slots=True)
 class _Received:
-    """A delivery with the upload of each Document element."""
+    """A delivery with the upload of each Document element, and its SubmissionSets for the record."""
 
     provided: Provided
     uploads: dict[str, Upload]
+    sets: list[tuple[str, str]]
 
 
 class Provide:
@@ -61,12 +62,13 @@ class Provide:
         """The registry's own answer, or the repository's objections; ``who`` is judged, where access is decided."""
         with aside(Stage.PARSE):
             provided = read_provide(request)
-        if (record := account.bound()) is not None:
-            record.submits(provided.submission_sets())
+        # Looked for only where somebody reads the account.
+        sets = provided.submission_sets() if account.bound() is not None else []
+        account.current().submits(sets)
         if (count := len(provided.documents)) > self._max_documents:
             told = f"the submission has {count} documents; at most {self._max_documents} are taken"
             return _failure([Objection(ErrorCode.XDSRepositoryOutOfResources, "", told)])
-        received = self._received(provided, intake)
+        received = self._received(provided, intake, sets)
         if intake.broken:
             return _failure([storage_objection(intake.broken)])
         if objections := PROVIDE.check(_delivery(received)):
@@ -81,7 +83,7 @@ class Provide:
             log.error("could not store: %s", error)
             self._drop(blobs)
             return _failure([storage_objection(error)])
-        return self._registered(received.provided, blobs, message_id, who)
+        return self._registered(received, blobs, message_id, who)
 
     @staticmethod
     def _removed(received: _Received, number: int, error: Buried) -> Objection:
@@ -91,13 +93,13 @@ class Provide:
         told = f"the document with this uniqueId was removed on {day}, and is not taken again"
         return Objection(ErrorCode.XDSRepositoryMetadataError, name, told)
 
-    def _received(self, provided: Provided, intake: Intake) -> _Received:
+    def _received(self, provided: Provided, intake: Intake, sets: list[tuple[str, str]]) -> _Received:
         uploads: dict[str, Upload] = {}
         for name, document in provided.documents:
             upload = intake.of(document)
             if upload is not None:
                 uploads[name] = upload
-        return _Received(provided, uploads)
+        return _Received(provided, uploads, sets)
 
     def _store_all(self, received: _Received, blobs: list[Blob]) -> None:
         """Durable and marked, before the registry is told (ITI TF-2 3.41.4.1.3)."""
@@ -109,15 +111,14 @@ class Provide:
             metrics.document_bytes("in", size)
 
     def _registered(
-        self, provided: Provided, blobs: Sequence[Blob], message_id: str | None, who: Who | None
+        self, received: _Received, blobs: Sequence[Blob], message_id: str | None, who: Who | None
     ) -> RegistryResponse:
-        assert provided.submit is not None  # a rule has seen to it
+        assert received.provided.submit is not None  # a rule has seen to it
         with aside(Stage.SERIALISE):
-            submission = submission_bytes(provided.submit)
-        sets = provided.submission_sets() if account.bound() is not None else ()
+            submission = submission_bytes(received.provided.submit)
         try:
             response = self._registry.register(
-                submission, message_id=derived_message_id(message_id), sets=sets, who=who
+                submission, message_id=derived_message_id(message_id), sets=received.sets, who=who
             )
         except RegistryUnreachable:
             log.warning("the registry cannot be reached")

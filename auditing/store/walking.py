@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
+from auditing.chain import Checkpoint
 from auditing.indexing import Indexed
+from auditing.store import checkpoints
 from auditing.store.records import the_head
 from auditing.store.tables import event, record, term
 from common.db import Database, Statement
@@ -88,3 +90,14 @@ def entries_beyond(database: Database) -> int:
         number, _ = the_head(work)
         found = [row[0] for statement in (_LAST_EVENT, _LAST_TERM) for row in work.rows(statement)]
     return max((each for each in found if each > number), default=0)
+
+
+def stated(database: Database, after: int = -(2**62)) -> Iterator[Checkpoint]:
+    """The checkpoints after a record, in their order."""
+    while True:
+        with database.read() as work:
+            found = checkpoints.after(work, after)
+        if not found:
+            return
+        yield from found
+        after = found[-1].number

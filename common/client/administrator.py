@@ -10,7 +10,6 @@ from common.audit.asking import Audits
 from common.client.amending import Occasion, new_association, new_status, new_version
 from common.client.answers import registry_response
 from common.client.channel import Tls
-from common.client.closing import Closing
 from common.client.errors import NoAnswer, OutcomeUnknown, Refused, UnknownRepository
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.operations import Raw
@@ -18,6 +17,7 @@ from common.client.results import errors_of, warnings_of
 from common.client.service import Assertion, Service
 from common.client.submission import objects_element
 from common.clock import utc_now
+from common.closing import Closing
 from common.ebxml import names as n
 from common.model import (
     AssociationType,

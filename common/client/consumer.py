@@ -10,7 +10,6 @@ from typing import Any, Final
 from common.audit.asking import Audits
 from common.client.answers import query_result
 from common.client.channel import Tls
-from common.client.closing import Closing
 from common.client.document_stream import DocumentStream, document_stream
 from common.client.errors import ClientError, QueryIncomplete, QueryRefused, UnknownRepository
 from common.client.fetching import Errand, Fetched
@@ -19,6 +18,7 @@ from common.client.query_values import patients_in, slots_of
 from common.client.receiver import AsyncReceiver
 from common.client.results import QueryResult
 from common.client.service import Assertion, Service
+from common.closing import Closing
 from common.ebxml.query import AdhocQuery, ReturnType, write_query
 from common.model import AvailabilityStatus, Code, DocumentEntry, RegistryResponse, Status
 from common.standard.queries import BY_NAME, STORED_QUERIES, StoredQuery

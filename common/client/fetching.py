@@ -10,13 +10,13 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from common.client.closing import Closing
 from common.client.errors import ClientError
 from common.client.results import FetchedDocument
 from common.client.retrieving import Arriving, Retrieval, missing, retrieval
 from common.client.service import Service
 from common.client.spool import Spool
 from common.client.verifying import Tally
+from common.closing import Closing
 from common.model import DocumentEntry, RegistryError
 
 AT_ONCE: Final = 500

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.client.channel import Tls
-from common.client.closing import Closing
 from common.client.connections import Connections
 from common.client.errors import ClientError, FaultReceived, NoAnswer
 from common.client.soap import SoapClient
 from common.clock import utc_now
+from common.closing import Closing
 from common.demographics import Demographics, PersonName
 from common.hl7.identifiers import Identifier, parse_cx
 from common.hl7v3.asking import Answer, read_answer, write_pdq_query, write_pix_query

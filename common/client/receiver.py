@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from common.client.closing import Closing
 from common.client.errors import NoAnswer
 from common.client.spool import Spool
+from common.closing import Closing
 
 log = logging.getLogger("portolan.receiver")
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from common.audit.asking import Audits
 from common.client.channel import Tls
-from common.client.closing import Closing
 from common.client.errors import ClientError, NoAnswer, OutcomeUnknown, SubmissionRefused
 from common.client.message_ids import Names, new_message_id, time_of
 from common.client.receiver import AsyncReceiver
@@ -16,6 +15,7 @@ from common.client.results import NewDocument, Submitted, warnings_of
 from common.client.service import Assertion, Attachment, Service
 from common.client.submission import Prepared, Replaces, prepare, request_body
 from common.clock import utc_now
+from common.closing import Closing
 from common.ebxml import names as n
 from common.ebxml.responses import UnreadableAnswerError, read_registry_response
 from common.model import Association, Folder, RegistryResponse, Status, SubmissionSet

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
+from common.closing import Closing
 from repository.storage.crc import crc32
 from repository.storage.errors import Damaged, Missing, told_plainly
 from repository.storage.folder_disk import Disk
@@ -16,7 +15,7 @@ from repository.storage.interface import CHUNK, Blob
 from repository.storage.recent import Recent
 
 
-class OpenFile:
+class OpenFile(Closing):
     """A stored file, open for reading, and what its footer says; raises Missing, Damaged or Failed."""
 
     def __init__(self, disk: Disk, locator: str, known: Blob | None = None) -> None:
@@ -58,14 +57,6 @@ class OpenFile:
             os.close(self.handle)
             self.handle = -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 class Verified:
     """Which files were checked by their SHA-1 and have not changed since: they are then checked by their CRC-32.
@@ -93,7 +84,7 @@ class Verified:
 WORTH_REMEMBERING = 64 * 1024  # bytes; to compute the SHA-1 of less is cheaper than to remember that it was done
 
 
-class FolderReader:
+class FolderReader(Closing):
     """A document of the folder store on its way out."""
 
     def __init__(
@@ -155,11 +146,3 @@ class FolderReader:
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 import urllib3
 
+from common.closing import Closing
 from repository.storage.crc import crc32
 from repository.storage.errors import Busy, Damaged, Missing
 from repository.storage.interface import CHUNK, Blob
@@ -20,7 +19,7 @@ from repository.storage.s3_wire import Wire, identity_of
 _START = 4096  # bytes that hold the line before a small document, unless it is a very odd one
 
 
-class S3Reader:
+class S3Reader(Closing):
     """A document of the S3 store on its way out; raises Missing or Damaged when made, if that is known by then."""
 
     def __init__(
@@ -119,11 +118,3 @@ class S3Reader:
         if self._response is not None:
             self._response.close()
             self._response = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

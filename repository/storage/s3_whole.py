@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from common.closing import Closing
 from repository.storage.crc import crc32
 from repository.storage.errors import Damaged
 from repository.storage.footer import LONGEST, described, read_description
@@ -65,7 +65,7 @@ def read_whole(data: bytes, *, pending: bool, locator: str) -> Blob:
     return replace(blob, content=content) if is_sound else blob
 
 
-class WholeReader:
+class WholeReader(Closing):
     """A small document on its way out whose bytes are in hand already, their CRC-32 checked."""
 
     def __init__(self, blob: Blob, content: bytes, chunk_size: int = CHUNK) -> None:
@@ -90,11 +90,3 @@ class WholeReader:
 
     def close(self) -> None:
         """Nothing is open; whoever reads on gets the bytes, and never a shorter document."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -8,10 +8,12 @@ import sys
 import pytest
 
 import common.client
+from common.client import users
 
 
-@pytest.mark.parametrize("name", common.client.__all__)
+@pytest.mark.parametrize("name", users.__all__)
 def test_every_name_is_there(name: str) -> None:
+    assert getattr(common.client, name) is getattr(users, name)
     assert getattr(common.client, name).__module__.startswith("common.client.")
 
 

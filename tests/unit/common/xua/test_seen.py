@@ -9,8 +9,8 @@ import pytest
 
 from common.xua import NotIdentified, Policy, Seen, Verifier
 from common.xua.seen import Found
-from tests.unit.common.xua.test_verifying import AUDIENCE, asked, sts  # noqa: F401 (a fixture)
-from tests.xua import DOCTOR, Sts
+from tests.unit.common.xua.kit import asked
+from tests.xua import AUDIENCE, DOCTOR, Sts
 
 NOW = 1_700_000_000.0
 
@@ -68,7 +68,7 @@ def test_many_ids_make_room_of_what_has_expired(tmp_path: Path) -> None:
     assert kept > 9_900
 
 
-def test_s8_a_verifier_refuses_what_another_has_seen(sts: Sts, tmp_path: Path) -> None:  # noqa: F811
+def test_s8_a_verifier_refuses_what_another_has_seen(sts: Sts, tmp_path: Path) -> None:
     def a_verifier(**more: bool) -> Verifier:
         return Verifier(Policy(sts.issuers, frozenset({AUDIENCE}), **more), Seen(tmp_path / "seen"))
 
@@ -84,14 +84,14 @@ def test_s8_a_verifier_refuses_what_another_has_seen(sts: Sts, tmp_path: Path) -
         asked(a_verifier(), sts.sign(change=named, user="555000000002"), holder="aa" * 32)
 
 
-def test_partners_whose_machines_share_users_may_share_assertions(sts: Sts) -> None:  # noqa: F811
+def test_partners_whose_machines_share_users_may_share_assertions(sts: Sts) -> None:
     verifier = Verifier(Policy(sts.issuers, frozenset({AUDIENCE}), of_one_partner=False))
     assertion = sts.sign()
     for holder in ("aa" * 32, "bb" * 32):
         assert asked(verifier, assertion, holder=holder).user == DOCTOR.user
 
 
-def test_what_has_failed_is_not_remembered(sts: Sts) -> None:  # noqa: F811
+def test_what_has_failed_is_not_remembered(sts: Sts) -> None:
     verifier, assertion = Verifier(Policy(sts.issuers, frozenset({AUDIENCE}))), sts.sign()
     with pytest.raises(NotIdentified, match="expired"):
         asked(verifier, assertion, at=NOW + 10**9, holder="bb" * 32)

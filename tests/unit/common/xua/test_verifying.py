@@ -15,26 +15,13 @@ from cryptography import x509
 from lxml import etree
 
 from common.soap import faults
-from common.xua import BadIssuers, Caller, Coded, NotIdentified, Policy, Verifier, followed, read_issuers
+from common.xua import BadIssuers, Coded, NotIdentified, Policy, Verifier, followed, read_issuers
 from console import development_ca, development_sts
 from tests.assertions import BROKEN, WRAPPED, Broken, forged, saml, unsigned
+from tests.unit.common.xua.kit import asked
 from tests.xua import AUDIENCE, DOCTOR, ISSUER, Sts, a_message, as_base64
 
 WSSE_REFUSED = (faults.UNSUPPORTED_TOKEN, faults.INVALID_TOKEN, faults.FAILED_CHECK)
-
-
-@pytest.fixture(scope="module")
-def sts(tmp_path_factory: pytest.TempPathFactory) -> Sts:
-    return Sts(tmp_path_factory.mktemp("sts"))
-
-
-@pytest.fixture
-def verifier(sts: Sts) -> Verifier:
-    return Verifier(Policy(sts.issuers, frozenset({AUDIENCE})))
-
-
-def asked(verifier: Verifier, *assertions: Any, at: float | None = None, holder: str = "", **more: bytes) -> Caller:
-    return verifier.verify(*a_message(*assertions, **more), time.time() if at is None else at, holder)
 
 
 def test_who_asks_is_read(sts: Sts, verifier: Verifier) -> None:
