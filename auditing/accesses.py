@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from auditing.event import DOCUMENT, Event, Object, Participant
-from auditing.reading import moment, patient_term
+from auditing.reading import moment
 
 # By transaction where the standard has one, else by the event.
 _DID: Final[Mapping[str, str]] = {
@@ -189,14 +189,6 @@ def _result(event: Event) -> str:
 
 def _rule(what: Object) -> str:
     return what.detail("Access Rule")
-
-
-def is_about(event: Event, patient: str) -> bool:
-    """Whether a record is about a patient, given as ``id|authority`` or ``id|`` of any authority."""
-    return any(
-        term == patient or (patient.endswith("|") and term.startswith(patient))
-        for term in (patient_term(each.id) for each in event.patients)
-    )
 
 
 def covers(patient: str, since: str, until: str, now: str, count: int) -> tuple[str, ...]:

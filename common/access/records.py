@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from common.access import names
 from common.access.policy import CARE_SETTINGS
-from common.access.values import MEANINGS, Right
+from common.access.values import MEANINGS
 
 LONGEST: Final = 4096
 _NHS_NUMBER: Final = "2.16.840.1.113883.2.1.4.1"
@@ -297,8 +297,3 @@ def _text(told: Any) -> str:
     if not told.replace("\t", " ").isprintable():
         raise WrongValue("takes no control characters")
     return told.strip()
-
-
-def right_of(name: str) -> Right:
-    """By its name."""
-    return Right(name)
